@@ -1,0 +1,4 @@
+import { runCli } from "./src/cli/run_cli.ts";
+
+// The only place that ends the process: whatever still waits somewhere must not keep it alive.
+Deno.exit(await runCli({ args: Deno.args, env: Deno.env.toObject(), pid: Deno.pid }));

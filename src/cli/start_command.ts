@@ -1,0 +1,106 @@
+import { systemFiles } from "../config/config_files.ts";
+import type { Config } from "../config/config.ts";
+import { describeConfig } from "../config/config_dump.ts";
+import { renderConfigProblems } from "../config/config_problem.ts";
+import { loadConfig, type LoadedConfig } from "../config/load_config.ts";
+import { readFluentdKeyPassphrase } from "../config/passphrase.ts";
+import { asksForHelp } from "../config/start_args.ts";
+import { formatStartHelp } from "../config/start_help.ts";
+import { systemClock } from "../core/clock.ts";
+import { EXIT_CODES, Fault } from "../core/fault.ts";
+import type { Logger } from "../core/logger.ts";
+import { readReceiverTls } from "../fluentd/credentials.ts";
+import type { ReceiverTls } from "../fluentd/lane.ts";
+import { createLogger } from "../log/create_logger.ts";
+import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
+import { forwardLog } from "./forward_log.ts";
+import type { CliInput } from "./run_cli.ts";
+import { listenForStop } from "./stop_signals.ts";
+import { showsColor, writeErr, writeOut } from "./terminal.ts";
+import { formatVersion } from "./version.ts";
+
+/** Time for the request under way after the first signal, as in the Go handler. */
+const SHUTDOWN_GRACE_MS = 5000;
+
+/**
+ * Runs `start`. Settings and credentials are checked before anything is created on the disk.
+ *
+ * @throws {Fault} what ended the run.
+ */
+export async function runStart(input: CliInput): Promise<number> {
+  if (asksForHelp(input.args)) {
+    writeOut(formatStartHelp());
+    return 0;
+  }
+  const loaded = await loadConfig({
+    args: input.args,
+    env: input.env,
+    files: systemFiles,
+    homeDir: input.env["HOME"] ?? input.env["USERPROFILE"],
+  });
+  if (!loaded.ok) {
+    writeErr(renderConfigProblems(loaded.problems));
+    return loaded.exitCode;
+  }
+  const { config } = loaded;
+  const logger = createLogger({
+    format: config.logFormat,
+    severity: config.logSeverity,
+    color: showsColor(input.env),
+    clock: systemClock,
+    write: writeErr,
+  });
+  logSettings(logger, loaded);
+  try {
+    const credentials = await readCredentials(config);
+    using signals = listenForStop(SHUTDOWN_GRACE_MS, systemClock.sleep);
+    await forwardLog({
+      config,
+      logger,
+      clock: systemClock,
+      pid: input.pid,
+      ...credentials,
+      ...signals,
+    });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    // What a running handler says goes where its other words went.
+    logger.error(error.text);
+    return EXIT_CODES[error.kind];
+  }
+}
+
+function logSettings(logger: Logger, loaded: LoadedConfig): void {
+  const { config, sources } = loaded;
+  for (const warning of loaded.warnings) logger.warning(warning);
+  for (const notice of loaded.notices) logger.info(notice);
+  logger.info(formatVersion());
+  for (const { name, value, source } of describeConfig(config, sources)) {
+    logger.debug(`Setting ${name}`, { value, source });
+  }
+}
+
+async function readCredentials(
+  config: Config,
+): Promise<{ credentials: TeleportCredentials; receiverTls: ReceiverTls }> {
+  const nowMs = systemClock.nowMs();
+  const credentials = await readTeleportCredentials(
+    config.teleportIdentity !== undefined ? { identity: config.teleportIdentity } : {
+      certificate: config.teleportCert!,
+      key: config.teleportKey!,
+      authority: config.teleportCa!,
+    },
+    nowMs,
+  );
+  const { fluentdCert: certificate, fluentdKey: key } = config;
+  const receiverTls = await readReceiverTls({
+    authority: config.fluentdCa,
+    client: certificate === undefined || key === undefined ? undefined : {
+      certificate,
+      key,
+      passphrase: await readFluentdKeyPassphrase(config, systemFiles),
+    },
+  }, nowMs);
+  return { credentials, receiverTls };
+}

@@ -1,0 +1,129 @@
+import type { Config } from "./config.ts";
+import type { ConfigFiles } from "./config_files.ts";
+import { type ConfigProblem, exitCodeOf } from "./config_problem.ts";
+import { checkConfigRules, findDoubtfulSettings } from "./config_rules.ts";
+import { readEnvironment } from "./environment.ts";
+import { parseSettingsFile, SettingsSyntaxError } from "./settings_file.ts";
+import { SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
+import { SettingResolver } from "./setting_resolver.ts";
+import type { Source } from "./source.ts";
+import { parseStartArgs } from "./start_args.ts";
+
+/** Everything that the settings are read from. */
+export interface LoadConfigInput {
+  /** Arguments of `start`, without the word itself. */
+  readonly args: readonly string[];
+  /** Environment variables; those that are no settings are not looked at. */
+  readonly env: { readonly [name: string]: string };
+  /** The files that settings name. */
+  readonly files: ConfigFiles;
+  /** The directory that `~` stands for. @default {undefined} */
+  readonly homeDir?: string | undefined;
+}
+
+/** Where the value of each setting came from. */
+export type ConfigSources = { readonly [name in SettingName]: Source };
+
+/** What a person should know about valid or invalid settings. One sentence each, no secret. */
+export interface ConfigRemarks {
+  /** Most likely mistakes. */
+  readonly warnings: readonly string[];
+  /** What was assumed, left out or ignored. */
+  readonly notices: readonly string[];
+}
+
+/** Valid settings. */
+export interface LoadedConfig extends ConfigRemarks {
+  readonly ok: true;
+  readonly config: Config;
+  readonly sources: ConfigSources;
+}
+
+/** Settings that are not valid: everything that is wrong with them. */
+export interface RefusedConfig extends ConfigRemarks {
+  readonly ok: false;
+  readonly problems: readonly ConfigProblem[];
+  /** 2 when the command line is among the problems, else 78. */
+  readonly exitCode: number;
+}
+
+/**
+ * Reads the settings of `start` from the command line, the environment, the settings file and the
+ * defaults, in this order of precedence. It depends on its input alone, writes nothing, and reports
+ * all problems at once: a value that is present but not valid never gives way to a lower source.
+ */
+export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig | RefusedConfig> {
+  const args = parseStartArgs(input.args);
+  const environment = readEnvironment(input.env);
+  const resolver = new SettingResolver({
+    flags: args.values,
+    environment: environment.values,
+    files: input.files,
+    homeDir: input.homeDir,
+  });
+  const warnings = [...environment.warnings];
+
+  await resolver.resolve("config");
+  const configFile = resolver.get("config") as string | undefined;
+  let complete = configFile !== undefined || !resolver.has("config");
+  if (configFile !== undefined) {
+    try {
+      const file = parseSettingsFile(await input.files.readText(configFile), configFile);
+      resolver.useFile(configFile, file.values);
+      warnings.push(...file.warnings);
+    } catch (error) {
+      resolver.addProblem("config", describeFileError(error));
+      complete = false;
+    }
+  }
+  for (const name of SETTING_NAMES) {
+    if (name !== "config") await resolver.resolve(name);
+  }
+
+  const problems = [...args.problems, ...resolver.problems];
+  // Without the file nobody knows which settings are missing.
+  if (complete) problems.push(...checkConfigRules(resolver));
+  const remarks = {
+    warnings: [...warnings, ...resolver.warnings, ...findDoubtfulSettings(resolver)],
+    notices: resolver.notices,
+  };
+  if (problems.length > 0) {
+    return { ok: false, problems, exitCode: exitCodeOf(problems), ...remarks };
+  }
+  return { ok: true, ...collect(resolver), ...remarks };
+}
+
+function describeFileError(error: unknown): { readonly problem: string; readonly hint: string } {
+  if (error instanceof SettingsSyntaxError) {
+    return {
+      problem: `Not valid TOML at line ${error.line}, column ${error.column}: ${error.message}`,
+      hint: "Correct the line; text values stand in quotes",
+    };
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return {
+    problem: `The file cannot be read: ${reason}`,
+    hint: "Check the path and its permissions",
+  };
+}
+
+/** Brings the resolved values into the shape of {@linkcode Config}. */
+function collect(resolver: SettingResolver): { config: Config; sources: ConfigSources } {
+  const config: { [key: string]: unknown } = {};
+  const sources: { [name: string]: Source } = {};
+  for (const name of SETTING_NAMES) {
+    sources[name] = resolver.sourceOf(name);
+    if (settingOf(name).ignored === undefined) config[configKeyOf(name)] = resolver.get(name);
+  }
+  if (config.debug === true) {
+    config.logSeverity = "debug";
+    sources["log-severity"] = sources.debug!;
+  }
+  return { config: Object.freeze(config) as Config, sources: sources as ConfigSources };
+}
+
+/** Returns the property of `Config` that holds a setting. */
+export function configKeyOf(name: SettingName): string {
+  const camel = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return ["duration", "time"].includes(settingOf(name).kind) ? `${camel}Ms` : camel;
+}

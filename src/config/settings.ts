@@ -1,0 +1,304 @@
+import type { Setting } from "./setting.ts";
+
+/**
+ * Every setting of `start`, once. Flags, environment variables, TOML paths, the `Config` type, the
+ * help text and docs/configuration.md are derived from this table (setting_names.ts says how); a row
+ * names only what departs from the rule. The key is the flag's name.
+ */
+export const SETTINGS = {
+  "config": {
+    kind: "path",
+    group: "General",
+    doc: "Settings file in TOML",
+    short: "c",
+    toml: false,
+  },
+  "dry-run": {
+    kind: "bool",
+    group: "General",
+    default: "false",
+    doc: "Read events without sending them to Fluentd; the stored position stays untouched",
+  },
+  "exit-on-last-event": {
+    kind: "bool",
+    group: "General",
+    default: "false",
+    doc: "End once the last event has been forwarded",
+  },
+
+  "teleport-addr": {
+    kind: "address",
+    group: "Teleport",
+    default: "localhost:3025",
+    defaultPort: 3025,
+    doc: "Host and port of the Teleport auth server",
+  },
+  "teleport-identity": {
+    kind: "path",
+    group: "Teleport",
+    example: "identity",
+    doc: "Identity file made by tctl auth sign or tbot",
+  },
+  "teleport-ca": {
+    kind: "path",
+    group: "Teleport",
+    example: "teleport-ca.crt",
+    doc: "CA certificates of the Teleport cluster, with teleport-cert and teleport-key",
+  },
+  "teleport-cert": {
+    kind: "path",
+    group: "Teleport",
+    example: "teleport-client.crt",
+    doc: "Client certificate for Teleport, with teleport-ca and teleport-key",
+    env: ["FDWRD_TELEPORT_CERT"],
+  },
+  "teleport-key": {
+    kind: "path",
+    group: "Teleport",
+    example: "teleport-client.key",
+    doc: "Private key of the client certificate for Teleport",
+  },
+  "teleport-refresh-enabled": {
+    kind: "bool",
+    group: "Teleport",
+    default: "false",
+    doc: "Read the identity file again from time to time",
+  },
+  "teleport-refresh-interval": {
+    kind: "duration",
+    group: "Teleport",
+    default: "1m",
+    min: "1ms",
+    doc: "Time between two reads of the identity file",
+  },
+
+  "fluentd-url": {
+    kind: "url",
+    group: "Fluentd",
+    required: true,
+    example: "https://localhost:8888/test.log",
+    doc: "URL that receives the events of the audit log",
+  },
+  "fluentd-session-url": {
+    kind: "url",
+    group: "Fluentd",
+    required: true,
+    example: "https://localhost:8888/session",
+    doc: "URL that receives the events of session recordings, followed by .SESSION-ID.log",
+  },
+  "fluentd-ca": {
+    kind: "path",
+    group: "Fluentd",
+    example: "ca.crt",
+    doc: "CA certificates that the Fluentd server certificate is checked against",
+    unset: "the system's",
+    env: ["FDWRD_FLUENTD_CA"],
+  },
+  "fluentd-cert": {
+    kind: "path",
+    group: "Fluentd",
+    example: "client.crt",
+    doc: "Client certificate for Fluentd, with fluentd-key",
+    env: ["FDWRD_FLUENTD_CERT"],
+  },
+  "fluentd-key": {
+    kind: "path",
+    group: "Fluentd",
+    example: "client.key",
+    doc: "Private key of the client certificate for Fluentd",
+    env: ["FDWRD_FLUENTD_KEY"],
+  },
+  "fluentd-key-passphrase-file": {
+    kind: "path",
+    group: "Fluentd",
+    example: "client.key.passphrase",
+    doc:
+      "File that holds the passphrase of an encrypted fluentd-key; a line end after it is removed",
+  },
+  "fluentd-key-passphrase": {
+    kind: "string",
+    group: "Fluentd",
+    example: "correct horse battery staple",
+    secret: true,
+    flag: false,
+    doc: "Passphrase of an encrypted fluentd-key, in place of fluentd-key-passphrase-file",
+  },
+  "fluentd-max-connections": {
+    kind: "int",
+    group: "Fluentd",
+    default: "0",
+    min: 0,
+    max: 1000,
+    belowMin:
+      "fluentd_max_connections should be greater than 0, or 0 to leave the choice to the program",
+    doc: "Most connections to Fluentd at once; 0 leaves the choice to the program",
+    env: ["FDFWD_MAX_CONNECTIONS", "FDWRD_MAX_CONNECTIONS"],
+  },
+  "fluentd-batch-events": {
+    kind: "int",
+    group: "Fluentd",
+    default: "500",
+    min: 1,
+    max: 10_000,
+    doc: "Most events in one request; 1 sends each event in a request of its own",
+  },
+
+  "batch": {
+    kind: "int",
+    group: "Events",
+    example: "20",
+    min: 1,
+    max: 10_000,
+    unset: "20, doubling up to 500 while pages come back full",
+    doc: "Events asked of Teleport in one page",
+  },
+  "namespace": {
+    kind: "string",
+    group: "Events",
+    doc: "Namespace of the events; accepted and ignored",
+    ignored: "Teleport has a single namespace, and the official handler dropped the setting too",
+  },
+  "types": {
+    kind: "list",
+    group: "Events",
+    example: "user.login,session.start,session.upload",
+    default: "",
+    unset: "all types",
+    doc: "Forward only events of these types; exact names, without wildcards",
+  },
+  "skip-event-types": {
+    kind: "list",
+    group: "Events",
+    example: "app.session.chunk",
+    default: "",
+    unset: "none",
+    doc: "Never forward audit events of these types",
+  },
+  "skip-session-types": {
+    kind: "list",
+    group: "Events",
+    default: "print,desktop.recording",
+    doc:
+      "Never forward session recording events of these types; an empty list forwards all, with the recorded data",
+  },
+  "start-time": {
+    kind: "time",
+    group: "Events",
+    example: "2021-01-01T00:00:00Z",
+    unset: "the moment of the first run",
+    doc: "Forward events from this time on; fixed by the first run",
+  },
+  "timeout": {
+    kind: "duration",
+    group: "Events",
+    default: "5s",
+    min: "1ms",
+    doc: "Pause before new events are looked for, once all have been forwarded",
+  },
+  "window-size": {
+    kind: "duration",
+    group: "Events",
+    default: "24h",
+    min: "1s",
+    doc: "Span of time that the events asked of Teleport in one go may cover",
+  },
+  "concurrency": {
+    kind: "int",
+    group: "Events",
+    default: "5",
+    min: 1,
+    max: 1000,
+    doc: "Most session recordings forwarded at once",
+  },
+
+  "storage": {
+    kind: "directory",
+    group: "State",
+    example: "./storage",
+    required: true,
+    doc: "Directory that keeps how far the export got; made when missing",
+  },
+  "cursor": {
+    kind: "string",
+    group: "State",
+    example: "0b5f2a3e-faa5-4d77-ab6e-362bca0994fc",
+    doc: "Id of the event to go on after, when the storage directory was lost",
+  },
+
+  "lock-enabled": {
+    kind: "bool",
+    group: "Lock",
+    default: "false",
+    doc: "Lock a Teleport user after too many failed logins",
+    env: ["FDFWD_LOCKING_ENABLED"],
+  },
+  "lock-failed-attempts-count": {
+    kind: "int",
+    group: "Lock",
+    default: "3",
+    min: 1,
+    max: 1_000_000,
+    doc: "Failed logins within lock-period that are tolerated",
+    env: ["FDFWD_LOCKING_FAILED_ATTEMPTS"],
+    toml: ["lock.failed-attempts-count"],
+  },
+  "lock-period": {
+    kind: "duration",
+    group: "Lock",
+    default: "1m",
+    min: "1ms",
+    doc: "Span of time in which failed logins are counted",
+    env: ["FDFWD_LOCKING_PERIOD"],
+  },
+  "lock-for": {
+    kind: "duration",
+    group: "Lock",
+    default: "0s",
+    min: "0s",
+    doc: "How long a user stays locked; 0s means until the lock is removed",
+    env: ["FDFWD_LOCKING_FOR"],
+  },
+
+  "debug": {
+    kind: "bool",
+    group: "Log",
+    default: "false",
+    short: "d",
+    doc: "Log everything; the same as log-severity debug",
+    toml: ["teleport.debug"],
+  },
+  "log-severity": {
+    kind: "choice",
+    group: "Log",
+    default: "info",
+    choices: ["debug", "info", "warning", "error"],
+    synonyms: { warn: "warning", err: "error" },
+    doc: "Least severity of what is logged",
+  },
+  "log-format": {
+    kind: "choice",
+    group: "Log",
+    default: "text",
+    choices: ["text", "json"],
+    doc: "Form of the log lines on standard error",
+  },
+  "log-output": {
+    kind: "string",
+    group: "Log",
+    flag: false,
+    doc: "Where the log goes; accepted, but only stderr is supported so far",
+    ignored: "Only stderr is supported so far",
+    ignoredUnless: "stderr",
+  },
+} as const satisfies { readonly [name: string]: Setting };
+
+/** Name of a setting: its flag without the dashes. */
+export type SettingName = keyof typeof SETTINGS;
+
+/** The names of all settings, in the order of the table. */
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** Returns the declaration of a setting without its literal type. */
+export function settingOf(name: SettingName): Setting {
+  return SETTINGS[name];
+}

@@ -1,0 +1,44 @@
+import { InvalidValue } from "./invalid_value.ts";
+
+/**
+ * Checks an http or https URL and returns it as it was given.
+ *
+ * @throws {InvalidValue} If it is no URL, holds a user name, a password or a fragment, or blanks.
+ */
+export function parseHttpUrl(text: string, example: string): string {
+  const hint = `Write it like ${example}`;
+  if (!/^https?:\/\/[^/]/i.test(text)) throw new InvalidValue("Not an http or https URL", hint);
+  // deno-lint-ignore no-control-regex
+  if (/[\s\\\u0000-\u001f\u007f]/.test(text)) {
+    throw new InvalidValue("Not a URL: it holds a blank, a backslash or a control character", hint);
+  }
+  const url = URL.parse(text);
+  if (url === null) throw new InvalidValue("Not a URL: its host or port is not valid", hint);
+  if (url.username !== "" || url.password !== "") {
+    throw new InvalidValue(
+      "A user name and password in the URL are not supported",
+      "Remove them; Fluentd is told who is asking by the client certificate (fluentd-cert, fluentd-key)",
+    );
+  }
+  if (text.includes("#")) {
+    throw new InvalidValue(
+      "A fragment (#…) in the URL is never sent",
+      "Remove the # and what follows",
+    );
+  }
+  return text;
+}
+
+/** Whether the URL leads to this machine by name or address. */
+export function isLoopbackUrl(text: string): boolean {
+  const host = new URL(text).hostname;
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Hides what may be a secret in a URL, well-formed or not: user name, password, query values. */
+export function redactUrl(text: string): string {
+  return text
+    .replace(/^([^/?#]*\/\/)[^/?#]*@/, "$1***@")
+    .replace(/([?&][^=&#]*=)[^&#]+/g, "$1***");
+}

@@ -1,0 +1,33 @@
+/**
+ * One audit event on its way from Teleport to the receiver.
+ *
+ * It carries what the handler must know to filter, log and resume, and the payload as it will be
+ * sent. The payload is made once, by the stream that read it, and never parsed or written again.
+ */
+export interface AuditEvent {
+  /** Event type, such as `user.login`. */
+  readonly type: string;
+  /** Unique id given by the server; a hash of the payload where the event has none; may be blank. */
+  readonly id: string;
+  /** Time of the event, in milliseconds since the epoch; 0 when the server sent none. */
+  readonly timeMs: number;
+  /** The payload: one JSON object as UTF-8, on one line. Empty when `defect` is set. */
+  readonly json: Uint8Array;
+  /** Set when the payload could not be turned into JSON; such an event can only be quarantined. */
+  readonly defect?: EventDefect;
+}
+
+/** Why an event has no JSON payload, and the bytes as the server sent them. */
+export interface EventDefect {
+  readonly reason: string;
+  readonly raw: Uint8Array;
+}
+
+/** Formats an event's time the way the Go handler logs it: `2021-06-08 11:00:56.034 +0000 UTC`. */
+export function formatEventTime(timeMs: number): string {
+  const iso = new Date(timeMs).toISOString();
+  const date = iso.slice(0, 10);
+  const time = iso.slice(11, -1).replace(/\.?0+$/, "");
+  // A whole minute loses its seconds to the pattern above; Go always prints them.
+  return `${date} ${time.length < 8 ? iso.slice(11, 19) : time} +0000 UTC`;
+}

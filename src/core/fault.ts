@@ -1,0 +1,86 @@
+/**
+ * What stops the current job, by what has to happen next.
+ *
+ * - `usage`: the command line is wrong.
+ * - `config`: a setting is wrong.
+ * - `credentials`: a certificate, key or identity is wrong or expired.
+ * - `unavailable`: the peer cannot be reached or asks for patience; trying again helps.
+ * - `denied`: the peer refuses us by policy; a role or setting must change.
+ * - `protocol`: the peer answered what it never should.
+ * - `unsupported`: the peer does not know the call.
+ * - `state`: the stored state cannot be read or written.
+ * - `internal`: a defect of this program.
+ */
+export type FaultKind =
+  | "usage"
+  | "config"
+  | "credentials"
+  | "unavailable"
+  | "denied"
+  | "protocol"
+  | "unsupported"
+  | "state"
+  | "internal";
+
+/** Exit code of the process for a fault that ends it (docs/configuration.md lists them). */
+export const EXIT_CODES: { readonly [kind in FaultKind]: number } = {
+  usage: 2,
+  config: 78,
+  credentials: 78,
+  unavailable: 1,
+  denied: 1,
+  protocol: 1,
+  unsupported: 1,
+  state: 1,
+  internal: 1,
+};
+
+/** Faults that waiting may heal; the supervisor tries again after them. */
+const TRANSIENT: ReadonlySet<FaultKind> = new Set([
+  "unavailable",
+  "denied",
+  "protocol",
+  "unsupported",
+]);
+
+/** How to describe a fault beyond its message. */
+export interface FaultOptions {
+  /** What the person at the terminal should do. */
+  readonly hint?: string;
+  /** The error underneath. */
+  readonly cause?: unknown;
+}
+
+/** The one error class of the program: what could not be done, why, and what to do about it. */
+export class Fault extends Error {
+  readonly kind: FaultKind;
+  readonly hint: string | undefined;
+
+  constructor(kind: FaultKind, message: string, options: FaultOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "Fault";
+    this.kind = kind;
+    this.hint = options.hint;
+  }
+
+  /** Whether the same job may succeed later without a change of settings or credentials. */
+  get transient(): boolean {
+    return TRANSIENT.has(this.kind);
+  }
+
+  /** Message and hint as one line. */
+  get text(): string {
+    return this.hint === undefined ? this.message : `${this.message}. ${this.hint}`;
+  }
+}
+
+/** Describes any thrown value in one line: its message and the messages of its causes. */
+export function formatError(error: unknown): string {
+  const parts: string[] = [];
+  for (let e = error; e !== undefined && parts.length < 5;) {
+    const message = e instanceof Fault ? e.text : e instanceof Error ? e.message : String(e);
+    if (message !== "" && !parts.some((part) => part.includes(message))) parts.push(message);
+    e = e instanceof Error && !(e instanceof Fault) ? e.cause : undefined;
+  }
+  return parts.join(": ").replaceAll(/\s*\n\s*/g, " ");
+}

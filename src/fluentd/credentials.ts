@@ -1,0 +1,94 @@
+import { Fault, formatError } from "../core/fault.ts";
+import { isKeyOfCertificate, readCertificates } from "../tls/certificate.ts";
+import { parsePemBlocks } from "../tls/pem.ts";
+import { decryptPrivateKey, PrivateKeyError } from "../tls/private_key.ts";
+import type { ReceiverTls } from "./lane.ts";
+
+/** Where the certificates for the receiver lie. */
+export interface ReceiverTlsPaths {
+  readonly authority?: string | undefined;
+  readonly client?: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly passphrase?: string | undefined;
+  } | undefined;
+}
+
+/**
+ * Reads and checks the certificates for the receiver at the time `nowMs`.
+ *
+ * @throws {Fault} of kind `credentials`; the message names the file, the hint says what to do.
+ */
+export async function readReceiverTls(
+  paths: ReceiverTlsPaths,
+  nowMs: number,
+): Promise<ReceiverTls> {
+  const caCerts: string[] = [];
+  if (paths.authority !== undefined) {
+    const text = await readText(paths.authority);
+    // The runtime skips without a word what it cannot read here.
+    attempt(paths.authority, () => readCertificates(text));
+    caCerts.push(text);
+  }
+  if (paths.client === undefined) return { caCerts };
+  const { certificate, key, passphrase } = paths.client;
+  const cert = await readText(certificate);
+  const leaf = attempt(certificate, () => readCertificates(cert))[0]!;
+  const keyPem = readKey(key, await readText(key), passphrase);
+  if (!attempt(key, () => isKeyOfCertificate(keyPem, cert))) {
+    throw new Fault(
+      "credentials",
+      `Private key '${key}' does not belong to the certificate '${certificate}'`,
+      { hint: "fluentd.cert and fluentd.key must come from the same signing" },
+    );
+  }
+  if (leaf.notAfterMs <= nowMs) {
+    const ended = new Date(leaf.notAfterMs).toISOString();
+    throw new Fault("credentials", `Client certificate '${certificate}' expired at ${ended}`, {
+      hint: "Make a new one with the authority that Fluentd trusts",
+    });
+  }
+  const certificates = parsePemBlocks(cert).filter((block) => block.label === "CERTIFICATE");
+  return { caCerts, client: { cert: certificates.map((b) => b.pem).join(""), key: keyPem } };
+}
+
+function readKey(path: string, pem: string, passphrase: string | undefined): string {
+  try {
+    return decryptPrivateKey(pem, passphrase);
+  } catch (error) {
+    throw new Fault("credentials", `Cannot use the key '${path}': ${formatError(error)}`, {
+      hint: hintFor(error, path),
+    });
+  }
+}
+
+function hintFor(error: unknown, path: string): string {
+  switch (error instanceof PrivateKeyError ? error.reason : "unreadable") {
+    case "legacy-encryption":
+      return `Convert it with: openssl pkcs8 -topk8 -in ${path} -out ${path}.new && mv ${path}.new ${path}`;
+    case "passphrase-missing":
+      return "Set fluentd.key-passphrase-file, or FDFWD_FLUENTD_KEY_PASSPHRASE in the environment";
+    case "passphrase-wrong":
+      return "Check fluentd.key-passphrase-file or FDFWD_FLUENTD_KEY_PASSPHRASE";
+    default:
+      return "fluentd.key must be a private key in PEM form";
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new Fault("credentials", `Cannot read '${path}': ${formatError(error)}`);
+  }
+}
+
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Fault("credentials", `Cannot use '${path}': ${formatError(error)}`, {
+      hint: "It must hold certificates or keys in PEM form",
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import type { Delivery } from "../core/delivery.ts";
+import type { AuditEvent } from "../core/event.ts";
+import type { BatchLimits, Sink } from "../pipeline/ports.ts";
+import { Lane, type LaneOptions } from "./lane.ts";
+import { buildRequestBody } from "./request.ts";
+
+/** A few lanes to one receiver, shared by all streams. */
+export class FluentdLanes implements Disposable {
+  readonly #options: LaneOptions;
+  readonly #maxLanes: number;
+  readonly #lanes: Lane[] = [];
+  readonly #free: Lane[] = [];
+  readonly #waiting: ((lane: Lane) => void)[] = [];
+
+  constructor(options: LaneOptions & { readonly maxLanes: number }) {
+    this.#options = options;
+    this.#maxLanes = options.maxLanes;
+  }
+
+  /** Posts a body over a lane that is free, or over the first that becomes free. */
+  async post(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Delivery> {
+    signal.throwIfAborted();
+    const lane = await this.#acquire();
+    try {
+      return await lane.post(url, body, signal);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free.push(lane);
+      else next(lane);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const lane of this.#lanes) lane[Symbol.dispose]();
+  }
+
+  /** The lane used last comes first: few connections stay warm, the others fall idle. */
+  #acquire(): Lane | Promise<Lane> {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#lanes.length < this.#maxLanes) {
+      const lane = new Lane(this.#options);
+      this.#lanes.push(lane);
+      return lane;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** Sends the events of a stream to one URL of the receiver. */
+export class FluentdSink implements Sink {
+  readonly limits: BatchLimits;
+  readonly #lanes: FluentdLanes;
+  readonly #url: string;
+
+  constructor(
+    options: { readonly lanes: FluentdLanes; readonly url: string; readonly limits: BatchLimits },
+  ) {
+    this.limits = options.limits;
+    this.#lanes = options.lanes;
+    this.#url = options.url;
+  }
+
+  send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
+    return this.#lanes.post(this.#url, buildRequestBody(events), signal);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Delivery } from "../core/delivery.ts";
+import { formatError } from "../core/fault.ts";
+
+/**
+ * Failures of a connection that waiting will not heal, by the words of rustls in the causes of what
+ * `fetch` throws. Everything else (refused, reset, timed out, name not found) may pass.
+ */
+const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
+  {
+    pattern: /UnknownIssuer|BadSignature|CaUsedAsEndEntity/,
+    reason: "Fluentd's certificate is not signed by an authority in fluentd.ca",
+  },
+  {
+    pattern: /NotValidForName/,
+    reason: "Fluentd's certificate is not made for the host in fluentd.url",
+  },
+  {
+    pattern: /invalid peer certificate: .*(Expired|NotValidYet)/,
+    reason: "Fluentd's certificate has expired or is not valid yet",
+  },
+  {
+    pattern: /fatal alert: CertificateRequired/,
+    reason: "Fluentd demands a client certificate; set fluentd.cert and fluentd.key",
+  },
+  {
+    pattern: /fatal alert: (UnknownCA|BadCertificate|DecryptError|AccessDenied|CertificateUnknown)/,
+    reason: "Fluentd does not accept the client certificate in fluentd.cert",
+  },
+  {
+    pattern: /fatal alert: CertificateExpired/,
+    reason: "The client certificate in fluentd.cert has expired",
+  },
+  {
+    pattern: /InvalidContentType|corrupt message/,
+    reason: "Fluentd does not speak TLS at this port; check fluentd.url",
+  },
+];
+
+/** Says what an error of the connection means for the events of the request. */
+export function classifyNetworkError(error: unknown): Delivery {
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return { kind: "retry", reason: "no answer in time" };
+  }
+  const text = formatError(error);
+  const lasting = LASTING.find((row) => row.pattern.test(text));
+  if (lasting !== undefined) {
+    return { kind: "misconfigured", reason: `${lasting.reason} (${text})` };
+  }
+  return { kind: "retry", reason: text };
+}

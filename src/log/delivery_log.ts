@@ -1,0 +1,128 @@
+import type { Clock } from "../core/clock.ts";
+import { type AuditEvent, formatEventTime } from "../core/event.ts";
+import type { Logger } from "../core/logger.ts";
+import type { PipelineObserver, RejectedEvent, Retry } from "../pipeline/ports.ts";
+
+/** How deliveries are told. */
+export interface DeliveryLogOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** What to say of a delivered event, such as `Event sent`. */
+  readonly sentMessage: string;
+}
+
+/** While catching up, one line stands for the events of so long. */
+const SUMMARY_MS = 1000;
+const PEERS: { readonly [peer in Retry["peer"]]: string } = {
+  receiver: "Fluentd",
+  source: "Teleport",
+  state: "Storage",
+};
+
+/**
+ * Logs what the pipeline does: each event while live, one summary line a second while catching up,
+ * each outage at its beginning, at growing intervals and at its end.
+ */
+export class DeliveryLog implements PipelineObserver {
+  readonly #options: DeliveryLogOptions;
+  #deliveredCount = 0;
+  #rejectedCount = 0;
+  #filteredCount = 0;
+  #summaryCount = 0;
+  #summarySinceMs = 0;
+  #summaryLast: AuditEvent | undefined;
+  #lastReasons = new Map<string, string>();
+
+  constructor(options: DeliveryLogOptions) {
+    this.#options = options;
+  }
+
+  delivered(_streamId: string, events: readonly AuditEvent[], backlog: boolean): void {
+    const { clock, logger, sentMessage } = this.#options;
+    this.#deliveredCount += events.length;
+    const nowMs = clock.monotonicMs();
+    if (!backlog) {
+      this.#writeSummary(nowMs);
+      for (const event of events) logger.info(sentMessage, describeEvent(event));
+      return;
+    }
+    for (const event of events) logger.debug(sentMessage, describeEvent(event));
+    if (this.#summaryCount === 0 && this.#summaryLast === undefined) this.#summarySinceMs = nowMs;
+    this.#summaryCount += events.length;
+    this.#summaryLast = events.at(-1);
+    if (nowMs - this.#summarySinceMs >= SUMMARY_MS) this.#writeSummary(nowMs);
+  }
+
+  filtered(_streamId: string, count: number): void {
+    this.#filteredCount += count;
+  }
+
+  rejected({ event, reason, streamId }: RejectedEvent): void {
+    this.#rejectedCount++;
+    this.#options.logger.error("Event quarantined", {
+      ...describeEvent(event),
+      stream: streamId,
+      reason,
+    });
+  }
+
+  retrying({ attempt, delayMs, lasting, peer, reason, streamId }: Retry): void {
+    const { logger } = this.#options;
+    const message = lasting
+      ? `${PEERS[peer]} needs attention, trying again: ${reason}`
+      : `${PEERS[peer]} is not available, trying again: ${reason}`;
+    const fields = { stream: streamId, attempt, next_try: `${(delayMs / 1000).toFixed(1)}s` };
+    const key = `${streamId} ${peer}`;
+    const isNew = this.#lastReasons.get(key) !== reason;
+    this.#lastReasons.set(key, reason);
+    // The first of a kind and then the 2nd, 4th, 8th …: an outage of hours is a few lines.
+    if (!isNew && (attempt & (attempt - 1)) !== 0) logger.debug(message, fields);
+    else if (lasting) logger.error(message, fields);
+    else logger.warning(message, fields);
+  }
+
+  recovered(streamId: string, peer: Retry["peer"], attempts: number): void {
+    this.#lastReasons.delete(`${streamId} ${peer}`);
+    this.#options.logger.info(`${PEERS[peer]} is available again`, {
+      stream: streamId,
+      failed_attempts: attempts,
+    });
+  }
+
+  caughtUp(streamId: string): void {
+    this.#writeSummary(this.#options.clock.monotonicMs());
+    this.#options.logger.info("Caught up with the audit log, waiting for new events", {
+      stream: streamId,
+      sent: this.#deliveredCount,
+    });
+  }
+
+  /** Writes the last summary line and the totals of the run. */
+  finish(): void {
+    this.#writeSummary(this.#options.clock.monotonicMs());
+    this.#options.logger.info("Stopped", {
+      sent: this.#deliveredCount,
+      skipped: this.#filteredCount,
+      quarantined: this.#rejectedCount,
+    });
+  }
+
+  #writeSummary(nowMs: number): void {
+    const last = this.#summaryLast;
+    if (last === undefined) return;
+    const seconds = Math.max(nowMs - this.#summarySinceMs, 1) / 1000;
+    this.#options.logger.info(`${this.#options.sentMessage.replace("Event", "Events")}`, {
+      count: this.#summaryCount,
+      per_second: Math.round(this.#summaryCount / Math.max(seconds, 0.001)),
+      up_to: formatEventTime(last.timeMs),
+      total: this.#deliveredCount,
+    });
+    this.#summaryCount = 0;
+    this.#summaryLast = undefined;
+    this.#summarySinceMs = nowMs;
+  }
+}
+
+function describeEvent(event: AuditEvent): { id: string; ts: string; type: string } {
+  return { id: event.id, ts: formatEventTime(event.timeMs), type: event.type };
+}

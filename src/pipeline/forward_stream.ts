@@ -1,0 +1,149 @@
+import { Backoff } from "../core/backoff.ts";
+import type { Clock } from "../core/clock.ts";
+import type { EventFilter } from "../core/event_filter.ts";
+import { Fault, formatError } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import { BatchDelivery, type MoreEvents } from "./deliver_batch.ts";
+import { type Batch, PageQueue } from "./page_queue.ts";
+import type { EventStream, PipelineObserver, PositionStore, Quarantine, Sink } from "./ports.ts";
+
+/** What forwarding one stream takes. */
+export interface ForwardOptions {
+  readonly stream: EventStream;
+  /** Where to begin: the position that the store holds for the stream. */
+  readonly position: Position;
+  readonly filter: EventFilter;
+  readonly sink: Sink;
+  readonly store: PositionStore;
+  readonly quarantine: Quarantine;
+  readonly observer: PipelineObserver;
+  readonly clock: Clock;
+  /** Bytes of payload that may wait between the source and the receiver. */
+  readonly maxBytes: number;
+  /** Asks for a clean end: no more reading, the request under way may finish. */
+  readonly stop: AbortSignal;
+  /** Ends it at once; aborted after `stop` when that takes too long. */
+  readonly abort: AbortSignal;
+}
+
+/**
+ * Forwards one stream: reads pages, delivers them in order, and commits each position that everything
+ * before was delivered, filtered out or quarantined up to.
+ *
+ * Three things go on at a time, of which the order of events sees nothing: the next pages are read,
+ * one request is under way, and the position before it is being committed. A crash therefore repeats
+ * at most the events of two requests and loses none.
+ *
+ * Resolves when the stream has ended or `stop` was aborted. Throws the stream's `Fault` after
+ * everything that was read before it has been delivered and committed.
+ */
+export async function forwardStream(options: ForwardOptions): Promise<void> {
+  const { stream, filter, maxBytes, stop } = options;
+  const queue = new PageQueue({ filter, maxBytes });
+  const senderFailed = new AbortController();
+  const signal = AbortSignal.any([stop, senderFailed.signal]);
+  const reading = readPages({ stream, position: options.position, queue, signal });
+  try {
+    await sendBatches(queue, options);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    senderFailed.abort();
+    queue.end();
+    await reading;
+  }
+}
+
+/** Moves pages from the stream to the queue until either ends. Never rejects: the queue is told. */
+async function readPages(
+  options: { stream: EventStream; position: Position; queue: PageQueue; signal: AbortSignal },
+): Promise<void> {
+  const { stream, position, queue, signal } = options;
+  try {
+    for await (const page of stream.read(position, signal)) {
+      await queue.push(page);
+      if (signal.aborted) break;
+    }
+    queue.end();
+  } catch (error) {
+    queue.end(error);
+  }
+}
+
+async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<void> {
+  const { sink, observer, stop, stream } = options;
+  const delivery = new BatchDelivery({ ...options, streamId: stream.id });
+  const committer = new Committer(options);
+  let caughtUp = false;
+  try {
+    while (!stop.aborted) {
+      let batch: Batch | undefined = await queue.take(sink.limits);
+      if (batch === undefined) break;
+      if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
+      let { position, backlog } = batch;
+      const takeMore = (): MoreEvents => {
+        batch = queue.takeNow(sink.limits);
+        if (batch === undefined) return queue.isDrained ? "ended" : "waiting";
+        ({ position, backlog } = batch);
+        return batch.events;
+      };
+      await delivery.deliver(batch.events, batch.backlog, takeMore);
+      await committer.commit(position);
+      if (!backlog && !caughtUp) observer.caughtUp(stream.id);
+      caughtUp = !backlog;
+    }
+  } finally {
+    await committer.settled();
+  }
+}
+
+/** Commits positions one after the other, each while the next request is under way. */
+class Committer {
+  readonly #options: ForwardOptions;
+  #committed: string;
+  #running: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+    this.#committed = JSON.stringify(options.position);
+  }
+
+  /** Starts to commit the position once the one before is committed. @throws what that one failed by. */
+  async commit(position: Position): Promise<void> {
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const text = JSON.stringify(position);
+    if (text === this.#committed) return;
+    this.#committed = text;
+    this.#running = this.#commitUntilDone(position).catch((error) => {
+      this.#failure = { error };
+    });
+  }
+
+  /** Resolves when nothing is being committed. @throws what the last commit failed by. */
+  async settled(): Promise<void> {
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** A full disk or a store that is away holds the stream up; it neither ends nor repeats it. */
+  async #commitUntilDone(position: Position): Promise<void> {
+    const { clock, observer, store, stop, stream: { id: streamId } } = this.#options;
+    const backoff = new Backoff({ firstMs: 500 });
+    while (true) {
+      try {
+        await store.commit({ streamId, position });
+        if (backoff.failures > 0) observer.recovered(streamId, "state", backoff.failures);
+        return;
+      } catch (error) {
+        if (!(error instanceof Fault) || stop.aborted) throw error;
+        const delayMs = backoff.nextMs();
+        const attempt = backoff.failures;
+        const reason = formatError(error);
+        observer.retrying({ streamId, peer: "state", attempt, reason, delayMs, lasting: false });
+        await clock.sleep(delayMs, stop);
+      }
+    }
+  }
+}

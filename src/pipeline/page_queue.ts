@@ -1,0 +1,128 @@
+import type { AuditEvent } from "../core/event.ts";
+import type { EventFilter } from "../core/event_filter.ts";
+import type { Position } from "../core/position.ts";
+import type { BatchLimits, Page } from "./ports.ts";
+
+/** Events for one request, and where to resume after them. */
+export interface Batch {
+  /** Empty when only the position moved. */
+  readonly events: readonly AuditEvent[];
+  readonly position: Position;
+  /** More is known to follow at once. */
+  readonly backlog: boolean;
+  /** Events before `position` that the filter did not want. */
+  readonly filteredCount: number;
+}
+
+interface QueuedPage {
+  readonly page: Page;
+  /** Indices of the events that the filter wants. */
+  readonly wanted: readonly number[];
+  /** How many of them were taken. */
+  taken: number;
+  /** What the page holds in memory until its last event is taken. */
+  readonly bytes: number;
+}
+
+/**
+ * Pages between the reader and the sender of one stream: pages go in, batches come out, in order.
+ * What waits is bounded: `push` resolves when the bytes waiting are fewer than `maxBytes`.
+ */
+export class PageQueue {
+  readonly #filter: EventFilter;
+  readonly #maxBytes: number;
+  #pages: QueuedPage[] = [];
+  #bytes = 0;
+  #end: { readonly error?: unknown } | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeSender: (() => void) | undefined;
+
+  constructor(options: { readonly filter: EventFilter; readonly maxBytes: number }) {
+    this.#filter = options.filter;
+    this.#maxBytes = options.maxBytes;
+  }
+
+  /** Adds a page; resolves when the next one is welcome. */
+  async push(page: Page): Promise<void> {
+    const wanted: number[] = [];
+    let bytes = 1000;
+    for (const [index, event] of page.events.entries()) {
+      bytes += sizeOf(event);
+      if (this.#filter(event)) wanted.push(index);
+    }
+    this.#pages.push({ page, wanted, taken: 0, bytes });
+    this.#bytes += bytes;
+    this.#wakeSender?.();
+    while (this.#bytes >= this.#maxBytes && this.#end === undefined) {
+      await new Promise<void>((resolve) => this.#wakeReader = resolve);
+    }
+  }
+
+  /** Says that no more pages come: the stream ended, or `error` stopped it. */
+  end(error?: unknown): void {
+    this.#end ??= error === undefined ? {} : { error };
+    this.#wakeSender?.();
+    this.#wakeReader?.();
+  }
+
+  /** Whether no more pages will come and none waits. */
+  get isDrained(): boolean {
+    return this.#end !== undefined && this.#pages.length === 0;
+  }
+
+  /**
+   * Waits for pages and takes the next batch; undefined when the stream has ended.
+   *
+   * @throws what the stream was stopped by, once everything before it was taken.
+   */
+  async take(limits: BatchLimits): Promise<Batch | undefined> {
+    while (true) {
+      const batch = this.takeNow(limits);
+      if (batch !== undefined) return batch;
+      if (this.#end !== undefined) {
+        if ("error" in this.#end) throw this.#end.error;
+        return undefined;
+      }
+      await new Promise<void>((resolve) => this.#wakeSender = resolve);
+    }
+  }
+
+  /** Takes the next batch if a page waits. */
+  takeNow(limits: BatchLimits): Batch | undefined {
+    const events: AuditEvent[] = [];
+    let bytes = 0;
+    let filteredCount = 0;
+    let backlog = true;
+    let position: Position | undefined;
+    while (position === undefined || events.length < limits.maxEvents) {
+      const queued = this.#pages[0];
+      if (queued === undefined) break;
+      const { page, wanted } = queued;
+      const takenBefore = queued.taken;
+      while (queued.taken < wanted.length && events.length < limits.maxEvents) {
+        const event = page.events[wanted[queued.taken]!]!;
+        if (events.length > 0 && bytes + sizeOf(event) > limits.maxBytes) break;
+        events.push(event);
+        bytes += sizeOf(event);
+        queued.taken++;
+      }
+      if (queued.taken < wanted.length) {
+        if (queued.taken > takenBefore) position = page.positionAfter(wanted[queued.taken - 1]!);
+        break;
+      }
+      position = page.position;
+      backlog = page.backlog;
+      filteredCount += page.events.length - wanted.length;
+      this.#bytes -= queued.bytes;
+      this.#pages.shift();
+    }
+    if (position === undefined) return undefined;
+    if (this.#bytes < this.#maxBytes) this.#wakeReader?.();
+    return { events, position, backlog: backlog || this.#pages.length > 0, filteredCount };
+  }
+}
+
+/** What an event counts for: its payload and about what the objects around it take. */
+function sizeOf(event: AuditEvent): number {
+  return event.json.length + (event.defect?.raw.length ?? 0) + 200;
+}

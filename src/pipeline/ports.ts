@@ -1,0 +1,108 @@
+/**
+ * What the pipeline needs from the world, in its own words. Adapters implement these; the pipeline
+ * knows none of them.
+ */
+import type { Delivery } from "../core/delivery.ts";
+import type { AuditEvent } from "../core/event.ts";
+import type { Position } from "../core/position.ts";
+
+/** Some events in order, and where to resume after them. */
+export interface Page {
+  readonly events: readonly AuditEvent[];
+  /** Resumes after the whole page. An empty page may still move the position. */
+  readonly position: Position;
+  /** Resumes after `events[index]`. */
+  positionAfter(index: number): Position;
+  /** More is known to follow at once: the stream is catching up, not waiting for news. */
+  readonly backlog: boolean;
+}
+
+/**
+ * An ordered stream of events with an opaque position to resume after: the audit log, one chunk of a
+ * bulk export, one session recording.
+ *
+ * `read` yields pages until the stream ends (the log never does, unless it was told to end when it
+ * has caught up). Every event at or after `position` appears at least once and in order; none is
+ * skipped. It throws a `Fault`: a transient one means "read again from the last committed position".
+ * It throws `signal.reason` soon after `signal` is aborted, and leaves nothing open behind.
+ */
+export interface EventStream {
+  /** Name of the stream in the store, such as `log`. */
+  readonly id: string;
+  read(position: Position, signal: AbortSignal): AsyncIterable<Page>;
+}
+
+/**
+ * Where events go. `send` posts them as one request, in their order, and says what became of it; it
+ * never throws for what a receiver does. When `signal` is aborted the request is given up and
+ * `signal.reason` thrown: the receiver may or may not have taken it.
+ */
+export interface Sink {
+  /** Most events and most bytes of payload that one request should hold; one event may be larger. */
+  readonly limits: BatchLimits;
+  send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery>;
+}
+
+/** How much goes into one request. */
+export interface BatchLimits {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+}
+
+/** One step forward, written whole or not at all. */
+export interface Commit {
+  readonly streamId: string;
+  readonly position: Position;
+}
+
+/**
+ * Remembers how far each stream got. A commit that returned survives a crash of the process.
+ * Both throw a `Fault` of kind `state`; after a failed commit the old position stands.
+ */
+export interface PositionStore {
+  read(streamId: string): Promise<Position | undefined>;
+  commit(commit: Commit): Promise<void>;
+}
+
+/** An event that nobody will take, with the receiver's words. */
+export interface RejectedEvent {
+  readonly streamId: string;
+  readonly event: AuditEvent;
+  readonly reason: string;
+}
+
+/**
+ * Keeps rejected events. When `put` returns they are on the disk, so that the position may pass
+ * them. Throws a `Fault` of kind `state` when they are not.
+ */
+export interface Quarantine {
+  put(rejected: RejectedEvent): Promise<void>;
+}
+
+/** A pause before the next attempt, and why it is needed. */
+export interface Retry {
+  readonly streamId: string;
+  /** What failed: the receiver, the source of events, or the place where state is kept. */
+  readonly peer: "receiver" | "source" | "state";
+  /** Attempts that failed in a row, this one included. */
+  readonly attempt: number;
+  readonly reason: string;
+  readonly delayMs: number;
+  /** Waiting alone will not help: someone must change a setting. */
+  readonly lasting: boolean;
+}
+
+/** Told what the pipeline does: the log and the counters listen here. Must not throw. */
+export interface PipelineObserver {
+  /** The receiver has taken these events, in this order. */
+  delivered(streamId: string, events: readonly AuditEvent[], backlog: boolean): void;
+  /** So many events were not wanted by the filter. */
+  filtered(streamId: string, count: number): void;
+  /** The event was quarantined. */
+  rejected(rejected: RejectedEvent): void;
+  retrying(retry: Retry): void;
+  /** What `retrying` told of works again, after so many failed attempts. */
+  recovered(streamId: string, peer: Retry["peer"], attempts: number): void;
+  /** Everything that the source had is delivered. */
+  caughtUp(streamId: string): void;
+}

@@ -1,0 +1,58 @@
+import { Backoff } from "../core/backoff.ts";
+import { Fault } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import { type ForwardOptions, forwardStream } from "./forward_stream.ts";
+import type { EventStream, Page } from "./ports.ts";
+
+/** As for `forwardStream`; the position is read from the store at each start. */
+export interface SuperviseOptions extends Omit<ForwardOptions, "position"> {
+  /** Where to begin when the store holds nothing for the stream. It is committed first. */
+  readonly firstPosition: Position;
+}
+
+/**
+ * Keeps a stream going: after a fault that may pass it is begun again from the committed position,
+ * after a growing pause. Resolves when the stream has ended or `stop` was aborted; throws a fault that
+ * waiting cannot heal.
+ */
+export async function superviseStream(options: SuperviseOptions): Promise<void> {
+  const { clock, firstPosition, observer, stop, store, stream } = options;
+  const backoff = new Backoff({ firstMs: 500 });
+  const onPage = () => {
+    if (backoff.failures === 0) return;
+    observer.recovered(stream.id, "source", backoff.failures);
+    backoff.reset();
+  };
+  while (!stop.aborted) {
+    let position = await store.read(stream.id);
+    if (position === undefined) {
+      await store.commit({ streamId: stream.id, position: firstPosition });
+      position = firstPosition;
+    }
+    try {
+      return await forwardStream({ ...options, position, stream: watchPages(stream, onPage) });
+    } catch (error) {
+      if (!(error instanceof Fault) || !error.transient) throw error;
+      const lasting = error.kind === "denied" || error.kind === "unsupported";
+      const delayMs = backoff.nextMs();
+      const attempt = backoff.failures;
+      observer.retrying(
+        { streamId: stream.id, peer: "source", attempt, reason: error.text, delayMs, lasting },
+      );
+      await clock.sleep(delayMs, stop).catch(() => {});
+    }
+  }
+}
+
+/** The same stream, with a call at each page that arrives. */
+function watchPages(stream: EventStream, onPage: () => void): EventStream {
+  return {
+    id: stream.id,
+    async *read(position, signal): AsyncGenerator<Page> {
+      for await (const page of stream.read(position, signal)) {
+        onPage();
+        yield page;
+      }
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { TeleportKeyMaterial } from "./identity_file.ts";
+
+/** Name on the certificate of every auth server, whatever its address (api/client/credentials.go). */
+const AUTH_SERVER_NAME = "teleport.cluster.local";
+/** Longest time to a finished TLS handshake; the official client's dial time-out. */
+const CONNECT_TIMEOUT_MS = 30_000;
+/** A little more than the server's one minute, below which it may answer GOAWAY too_many_pings. */
+const PING_INTERVAL_MS = 61_000;
+const PING_TIMEOUT_MS = 15_000;
+/** The official client stops at 4 MiB and stalls for ever at a larger event. */
+const RECEIVE_MAX_BYTES = 64 * 1024 * 1024;
+/** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
+const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** How to reach an auth server. */
+export interface AuthConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: TeleportKeyMaterial;
+  /** Longest time for one call, in milliseconds. @default {60000} */
+  readonly callTimeoutMs?: number;
+}
+
+/** The auth server's audit log, over a connection that is made when first needed and re-made when lost. */
+export interface AuthConnection extends Disposable {
+  readonly auditLog: Client<typeof AuditLogService>;
+}
+
+/**
+ * Creates a connection to an auth server; nothing is dialled yet. The server must prove itself with a
+ * certificate of the cluster's own authorities for `teleport.cluster.local`. No `version` header is
+ * sent: the server refuses old versions but takes callers that name none (facts: lib/auth/middleware).
+ */
+export function createAuthConnection(options: AuthConnectionOptions): AuthConnection {
+  const { host, port, credentials } = options;
+  const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS, pingIdleConnection: true },
+    { createConnection: () => dial(host, port, credentials) },
+  );
+  widenWindow(sessionManager);
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager,
+    readMaxBytes: RECEIVE_MAX_BYTES,
+    defaultTimeoutMs: options.callTimeoutMs ?? 60_000,
+  });
+  return {
+    auditLog: createClient(AuditLogService, transport),
+    [Symbol.dispose]: () => sessionManager.abort(),
+  };
+}
+
+function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLSSocket {
+  const socket = connectTls({
+    host,
+    port,
+    servername: AUTH_SERVER_NAME,
+    ALPNProtocols: ["h2"],
+    ca: [...credentials.authorities],
+    cert: credentials.certificate,
+    key: credentials.key,
+    minVersion: "TLSv1.2",
+  });
+  socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+    socket.destroy(
+      new Error(`no connection to ${host}:${port} within ${CONNECT_TIMEOUT_MS / 1000} s`),
+    );
+  });
+  socket.once("secureConnect", () => socket.setTimeout(0));
+  return socket;
+}
+
+/** `settings.initialWindowSize` widens streams alone; the connection's own window needs this call. */
+function widenWindow(sessionManager: Http2SessionManager): void {
+  const request = sessionManager.request.bind(sessionManager);
+  const widened = new WeakSet<object>();
+  sessionManager.request = async (...args) => {
+    const stream = await request(...args);
+    const session = stream.session;
+    if (session !== undefined && !widened.has(session)) {
+      widened.add(session);
+      session.setLocalWindowSize(RECEIVE_WINDOW_BYTES);
+    }
+    return stream;
+  };
+}

@@ -1,0 +1,156 @@
+import { Fault } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+
+/**
+ * Where to resume the audit log: a second, and the events of that second or later that are done.
+ *
+ * The server's own cursor is not kept: most back ends take it only for the window it was made in, and
+ * answer nothing at all otherwise (gravitational/teleport#58365). A whole second is the unit because
+ * some back ends keep no finer time and order the events within a second as they like.
+ */
+export interface LogPosition {
+  /** Start of the export, fixed at the first run; milliseconds since the epoch. */
+  readonly startMs: number;
+  /** Whole second to read from, inclusive; milliseconds since the epoch. */
+  readonly fromMs: number;
+  /** Events at or after `fromMs` that need not be forwarded again. */
+  readonly done: readonly DoneEvent[];
+}
+
+/** What recognises an event when it is read again. */
+export interface DoneEvent {
+  readonly id: string;
+  readonly timeMs: number;
+}
+
+/** Bytes of ids that a position holds: a value in the store must stay under 60 KiB. */
+const MAX_ID_BYTES = 48 * 1024;
+/** Format of the stored value; a change that older versions cannot read takes the next number. */
+const VERSION = 1;
+
+/** The position before the first event. */
+export function startOfLog(startMs: number): LogPosition {
+  return { startMs, fromMs: toSecond(startMs), done: [] };
+}
+
+/**
+ * The position after the given events, read in this order.
+ *
+ * `limitMs` is the latest moment to advance to: an event of a machine whose clock runs ahead must not
+ * carry the position past events still to come.
+ */
+export function afterEvents(
+  position: LogPosition,
+  events: readonly DoneEvent[],
+  limitMs: number,
+): LogPosition {
+  let fromMs = position.fromMs;
+  let done = [...position.done];
+  for (const { id, timeMs } of events) {
+    fromMs = Math.max(fromMs, toSecond(Math.min(timeMs, limitMs)));
+    done.push({ id, timeMs });
+  }
+  done = done.filter((event) => event.timeMs >= fromMs);
+  // Too many to keep means that our clock is behind the server's: trust the events' times where most
+  // of them agree.
+  while (countIdBytes(done) > MAX_ID_BYTES) {
+    const nextMs = done.reduce(
+      (min, e) => e.timeMs >= fromMs + 1000 ? Math.min(min, e.timeMs) : min,
+      Infinity,
+    );
+    const later = done.filter((event) => event.timeMs >= nextMs);
+    if (later.length < done.length / 2) break;
+    fromMs = toSecond(nextMs);
+    done = later;
+  }
+  return { startMs: position.startMs, fromMs, done };
+}
+
+/** The position when everything before `untilMs` has been read. */
+export function afterWindow(position: LogPosition, untilMs: number): LogPosition {
+  const fromMs = Math.max(position.fromMs, toSecond(untilMs));
+  return {
+    startMs: position.startMs,
+    fromMs,
+    done: position.done.filter((event) => event.timeMs >= fromMs),
+  };
+}
+
+/** Says of each event read again, once, whether the position holds it as done. */
+export function createDoneCheck(position: LogPosition): (event: DoneEvent) => boolean {
+  const left = new Map<string, number>();
+  for (const event of position.done) left.set(keyOf(event), (left.get(keyOf(event)) ?? 0) + 1);
+  return (event) => {
+    if (left.size === 0) return false;
+    const key = keyOf(event);
+    const count = left.get(key);
+    if (count === undefined) return false;
+    if (count === 1) left.delete(key);
+    else left.set(key, count - 1);
+    return true;
+  };
+}
+
+/** The value to store. Of more done events than fit, the newest are kept. */
+export function encodeLogPosition(position: LogPosition): Position {
+  let first = position.done.length;
+  for (let bytes = 0; first > 0; first--) {
+    bytes += position.done[first - 1]!.id.length;
+    if (bytes > MAX_ID_BYTES) break;
+  }
+  return {
+    version: VERSION,
+    startTime: new Date(position.startMs).toISOString(),
+    from: new Date(position.fromMs).toISOString(),
+    // Times are kept as the distance to `from`: shorter, and easy to read beside it.
+    done: position.done.slice(first).map(({ id, timeMs }) => [id, timeMs - position.fromMs]),
+  };
+}
+
+/**
+ * Reads a stored value.
+ *
+ * @throws {Fault} of kind `state` when it is not a position of the audit log.
+ */
+export function decodeLogPosition(stored: Position): LogPosition {
+  const startMs = parseTime(stored["startTime"]);
+  const fromMs = parseTime(stored["from"]);
+  const done = stored["done"];
+  if (stored["version"] !== VERSION || isNaN(startMs) || isNaN(fromMs) || !Array.isArray(done)) {
+    throw unreadable(stored);
+  }
+  return {
+    startMs,
+    fromMs,
+    done: done.map((entry: unknown) => {
+      if (!Array.isArray(entry)) throw unreadable(stored);
+      const [id, offsetMs] = entry;
+      if (typeof id !== "string" || typeof offsetMs !== "number") throw unreadable(stored);
+      return { id, timeMs: fromMs + offsetMs };
+    }),
+  };
+}
+
+function unreadable(stored: Position): Fault {
+  const text = JSON.stringify(stored).slice(0, 200);
+  return new Fault("state", `Stored position of the audit log cannot be read: ${text}`, {
+    hint: "It is damaged, or a newer version of this program wrote it",
+  });
+}
+
+function parseTime(value: unknown): number {
+  return typeof value === "string" ? Date.parse(value) : NaN;
+}
+
+function toSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
+}
+
+function keyOf(event: DoneEvent): string {
+  return `${event.timeMs} ${event.id}`;
+}
+
+/** Length in JSON is what counts, and an id of ordinary characters is as long as its text. */
+function countIdBytes(events: readonly DoneEvent[]): number {
+  return events.reduce((sum, event) => sum + event.id.length + 12, 0);
+}

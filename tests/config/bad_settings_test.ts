@@ -1,0 +1,525 @@
+import assert from "node:assert/strict";
+import { formatConfigProblem } from "../../src/config/config_problem.ts";
+import { type BaseChanges, loadChanged } from "./base_settings.ts";
+
+/** Wrong settings, and every line that is said about them. */
+interface Row extends BaseChanges {
+  readonly title: string;
+  readonly exitCode: 2 | 78;
+  readonly lines: readonly string[];
+}
+
+const USAGE: readonly Row[] = [
+  {
+    title: "an unknown flag near a known one",
+    args: ["--fluentd-utl=x"],
+    exitCode: 2,
+    lines: ["--fluentd-utl: Unknown flag. Did you mean --fluentd-url?"],
+  },
+  {
+    title: "an unknown flag that is the end of a known one",
+    args: ["--identity", "there.pem"],
+    exitCode: 2,
+    lines: ["--identity: Unknown flag. Did you mean --teleport-identity?"],
+  },
+  {
+    title: "an unknown flag far from all",
+    args: ["--quantum-entanglement"],
+    exitCode: 2,
+    lines: ["--quantum-entanglement: Unknown flag. See start --help."],
+  },
+  {
+    title: "an unknown short flag",
+    args: ["-x"],
+    exitCode: 2,
+    lines: ["-x: Unknown flag. See start --help."],
+  },
+  {
+    title: "two unknown flags",
+    args: ["--nope", "--storag", "x"],
+    exitCode: 2,
+    lines: [
+      "--nope: Unknown flag. See start --help.",
+      "--storag: Unknown flag. Did you mean --storage?",
+    ],
+  },
+  {
+    title: "a negated flag",
+    args: ["--no-debug"],
+    exitCode: 2,
+    lines: ["--no-debug: Unknown flag. Write --debug=false."],
+  },
+  {
+    title: "the passphrase on the command line",
+    args: ["--fluentd-key-passphrase", "hunter2"],
+    exitCode: 2,
+    lines: [
+      "--fluentd-key-passphrase: Cannot be given on the command line. Set FDFWD_FLUENTD_KEY_PASSPHRASE, or put it into the settings file.",
+    ],
+  },
+  {
+    title: "an argument that is no flag",
+    args: ["now"],
+    exitCode: 2,
+    lines: ['Argument "now": Is not a flag. Every setting has a flag; see start --help.'],
+  },
+  {
+    title: "a value after a flag that takes none",
+    args: ["--debug", "false"],
+    exitCode: 2,
+    lines: ['Argument "false": Is not a flag. Every setting has a flag; see start --help.'],
+  },
+  {
+    title: "a flag without its value at the end",
+    args: ["--timeout"],
+    exitCode: 2,
+    lines: ["--timeout: Needs a value. Write it like --timeout VALUE."],
+  },
+  {
+    title: "a flag without its value before another flag",
+    args: ["--timeout", "--debug"],
+    exitCode: 2,
+    lines: ["--timeout: Needs a value. Write it like --timeout VALUE."],
+  },
+  {
+    title: "a flag with an empty value",
+    args: ["--storage="],
+    exitCode: 2,
+    lines: ['--storage "": Is empty. Give a value, or leave it out.'],
+  },
+  {
+    title: "a bad truth value of a flag",
+    args: ["--debug=maybe"],
+    exitCode: 2,
+    lines: ['--debug "maybe": Neither true nor false. Write true or false.'],
+  },
+  {
+    title: "a settings file that does not exist",
+    args: ["-c", "gone.toml"],
+    exitCode: 2,
+    lines: [
+      '--config "gone.toml": No such file. Check the path; a relative one starts at the directory the program is run from.',
+    ],
+  },
+  {
+    title: "a settings file that is a directory",
+    args: ["--config", "folder"],
+    exitCode: 2,
+    lines: ['--config "folder": Is a directory, not a file. Give the file inside of it.'],
+  },
+  {
+    title: "a settings file that cannot be read",
+    args: ["--config=locked.pem"],
+    exitCode: 2,
+    lines: [
+      '--config "locked.pem": The file cannot be read. Check the permissions of the file.',
+    ],
+  },
+  {
+    title: "a mistake on the command line beside one in the environment",
+    args: ["--batch=0"],
+    env: { FDFWD_TIMEOUT: "soon" },
+    exitCode: 2,
+    lines: [
+      '--batch "0": Is too small. Give a whole number from 1 to 10000.',
+      'FDFWD_TIMEOUT="soon": Not a duration: "soon". Write it like 30s, 5m or 1h30m.',
+    ],
+  },
+];
+
+const VALUES: readonly Row[] = [
+  {
+    title: "a settings file in the environment that does not exist",
+    withoutConfigFlag: true,
+    env: { FDFWD_CONFIG: "gone.toml" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_CONFIG="gone.toml": No such file. Check the path; a relative one starts at the directory the program is run from.',
+    ],
+  },
+  {
+    title: "a URL of another protocol",
+    without: ["fluentd-url"],
+    toml: '[fluentd]\nurl = "htp://x"',
+    exitCode: 78,
+    lines: [
+      'fluentd.url = "htp://x" (file handler.toml, line 7): Not an http or https URL. Write it like https://localhost:8888/test.log.',
+    ],
+  },
+  {
+    title: "a URL without slashes",
+    env: { FDFWD_FLUENTD_URL: "https:localhost" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_URL="https:localhost": Not an http or https URL. Write it like https://localhost:8888/test.log.',
+    ],
+  },
+  {
+    title: "a URL with a bad port",
+    env: { FDFWD_FLUENTD_SESSION_URL: "https://localhost:99999/session" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_SESSION_URL="https://localhost:99999/session": Not a URL: its host or port is not valid. Write it like https://localhost:8888/session.',
+    ],
+  },
+  {
+    title: "a URL with a blank",
+    env: { FDFWD_FLUENTD_URL: "https://localhost/a b" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_URL="https://localhost/a b": Not a URL: it holds a blank, a backslash or a control character. Write it like https://localhost:8888/test.log.',
+    ],
+  },
+  {
+    title: "a URL with a password, which is not shown",
+    env: { FDFWD_FLUENTD_URL: "https://me:hunter2@localhost/x" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_URL="https://***@localhost/x": A user name and password in the URL are not supported. Remove them; Fluentd is told who is asking by the client certificate (fluentd-cert, fluentd-key).',
+    ],
+  },
+  {
+    title: "a URL with a fragment",
+    env: { FDFWD_FLUENTD_URL: "https://localhost/x#y" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_URL="https://localhost/x#y": A fragment (#…) in the URL is never sent. Remove the # and what follows.',
+    ],
+  },
+  {
+    title: "http with a client certificate",
+    env: { FDFWD_FLUENTD_URL: "http://localhost/x" },
+    without: ["fluentd-url"],
+    exitCode: 78,
+    lines: [
+      "fluentd-url: The client certificate cannot be used, because the URL is http. Write https in the URL, or remove fluentd-cert and fluentd-key.",
+    ],
+  },
+  ...([
+    ["auth.test:0", "The port is not a number from 1 to 65535"],
+    ["auth.test:65536", "The port is not a number from 1 to 65535"],
+    ["auth.test:", "The port is not a number from 1 to 65535"],
+    ["auth.test:ssh", "The port is not a number from 1 to 65535"],
+    ["::1:3025", "An IPv6 address needs brackets"],
+    ["[::1", "Not a host and a port"],
+    ["[1::2::3]:3025", "The IPv6 address is not valid"],
+    ["auth test:3025", "The host is not valid"],
+    ["..:3025", "The host is not valid"],
+    [":3025", "Not a host and a port"],
+    ["https://auth.test/web", "An address is a host and a port, not a URL"],
+  ] as const).map(([address, problem]): Row => ({
+    title: `the Teleport address ${address}`,
+    env: { FDFWD_TELEPORT_ADDR: address },
+    exitCode: 78,
+    lines: [
+      `FDFWD_TELEPORT_ADDR="${address}": ${problem}. Write it like auth.example.com:3025, or [2001:db8::1]:3025.`,
+    ],
+  })),
+  {
+    title: "an identity file that does not exist",
+    without: ["teleport-identity"],
+    toml: '[teleport]\n# from tctl auth sign\nidentity = "gone"',
+    exitCode: 78,
+    lines: [
+      'teleport.identity = "gone" (file handler.toml, line 8): No such file. Check the path; a relative one starts at the directory the program is run from.',
+    ],
+  },
+  {
+    title: "a certificate that is a directory, by its old variable",
+    without: ["fluentd-cert"],
+    env: { FDWRD_FLUENTD_CERT: "folder" },
+    exitCode: 78,
+    lines: [
+      'FDWRD_FLUENTD_CERT="folder": Is a directory, not a file. Give the file inside of it.',
+    ],
+  },
+  {
+    title: "a storage that is a file",
+    without: ["storage"],
+    toml: 'storage = "there.pem"',
+    exitCode: 78,
+    lines: [
+      'storage = "there.pem" (file handler.toml, line 6): Is a file, not a directory. Give a directory, like ./storage.',
+    ],
+  },
+  {
+    title: "a storage that is a URL",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "https://kv.test/" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_STORAGE="https://kv.test/": Is a URL, not a directory. Give a directory, like ./storage.',
+    ],
+  },
+  {
+    title: "an empty text in the file",
+    toml: '[forward.fluentd]\nca = ""',
+    exitCode: 78,
+    lines: [
+      'forward.fluentd.ca = "" (file handler.toml, line 8): Is empty. Give a value, or leave it out.',
+    ],
+  },
+  {
+    title: "a batch that is no number",
+    toml: 'batch = "many"',
+    exitCode: 78,
+    lines: [
+      'batch = "many" (file handler.toml, line 7): Not a whole number. Give a whole number from 1 to 10000.',
+    ],
+  },
+  {
+    title: "a batch with a fraction",
+    toml: "batch = 2.5",
+    exitCode: 78,
+    lines: [
+      'batch = "2.5" (file handler.toml, line 7): Not a whole number. Give a whole number from 1 to 10000.',
+    ],
+  },
+  {
+    title: "a batch that is too large",
+    env: { FDFWD_BATCH: "10001" },
+    exitCode: 78,
+    lines: ['FDFWD_BATCH="10001": Is too large. Give a whole number from 1 to 10000.'],
+  },
+  {
+    title: "negative connections",
+    env: { FDWRD_MAX_CONNECTIONS: "-1" },
+    exitCode: 78,
+    lines: [
+      'FDWRD_MAX_CONNECTIONS="-1": fluentd_max_connections should be greater than 0, or 0 to leave the choice to the program. Give a whole number from 0 to 1000.',
+    ],
+  },
+  {
+    title: "a duration in days",
+    toml: 'window-size = "7d"',
+    exitCode: 78,
+    lines: [
+      'window-size = "7d" (file handler.toml, line 7): Unknown unit "d" in duration "7d". Write it like 30s, 5m or 1h30m.',
+    ],
+  },
+  {
+    title: "a negative duration",
+    env: { FDFWD_LOCKING_FOR: "-5m" },
+    exitCode: 78,
+    lines: ['FDFWD_LOCKING_FOR="-5m": Is negative. Write it like 30s, 5m or 1h30m.'],
+  },
+  {
+    title: "a refresh interval of zero",
+    toml: "[teleport.refresh]\nenabled = true\ninterval = 0",
+    exitCode: 78,
+    lines: [
+      'teleport.refresh.interval = "0" (file handler.toml, line 9): Is too short. Give at least 1ms, written like 30s or 1h30m.',
+    ],
+  },
+  {
+    title: "a lock period of zero",
+    env: { FDFWD_LOCKING_PERIOD: "0s" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_LOCKING_PERIOD="0s": Is too short. Give at least 1ms, written like 30s or 1h30m.',
+    ],
+  },
+  {
+    title: "no failed attempts",
+    env: { FDFWD_LOCKING_FAILED_ATTEMPTS: "0" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_LOCKING_FAILED_ATTEMPTS="0": Is too small. Give a whole number from 1 to 1000000.',
+    ],
+  },
+  {
+    title: "a timeout in seconds without a unit",
+    toml: "timeout = 10",
+    exitCode: 78,
+    lines: [
+      'timeout = "10" (file handler.toml, line 7): Is too short; a number without a unit is nanoseconds. Give at least 1ms, written like 30s or 1h30m.',
+    ],
+  },
+  {
+    title: "a start time without an offset",
+    toml: "start-time = 2021-01-01T00:00:00",
+    exitCode: 78,
+    lines: [
+      'start-time = "2021-01-01T00:00:00" (file handler.toml, line 7): "2021-01-01T00:00:00" has no offset from UTC. Write it like 2021-01-01T00:00:00Z or 2021-01-01T09:00:00+09:00.',
+    ],
+  },
+  {
+    title: "a TOML date that does not exist",
+    toml: "start-time = 2021-02-30T00:00:00Z # leap?",
+    exitCode: 78,
+    lines: [
+      'start-time = "2021-02-30T00:00:00Z" (file handler.toml, line 7): The date 2021-02-30 does not exist. Write it like 2021-01-01T00:00:00Z or 2021-01-01T09:00:00+09:00.',
+    ],
+  },
+  {
+    title: "a start time in words",
+    env: { FDFWD_START_TIME: "yesterday" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_START_TIME="yesterday": "yesterday" is not an RFC 3339 time. Write it like 2021-01-01T00:00:00Z or 2021-01-01T09:00:00+09:00.',
+    ],
+  },
+  {
+    title: "a list of numbers",
+    toml: "types = [1, 2]",
+    exitCode: 78,
+    lines: [
+      'types = "[1, 2]" (file handler.toml, line 7): Holds something else than text. Write it like ["a", "b"].',
+    ],
+  },
+  {
+    title: "a list where a text belongs",
+    without: ["fluentd-url"],
+    toml: '[forward.fluentd]\nurl = ["https://localhost"]',
+    exitCode: 78,
+    lines: [
+      'forward.fluentd.url = "[\\"https://localhost\\"]" (file handler.toml, line 7): A list cannot be used here. Write the URL in quotes.',
+    ],
+  },
+  {
+    title: "a boolean where a path belongs",
+    without: ["storage"],
+    toml: "storage = true",
+    exitCode: 78,
+    lines: [
+      'storage = "true" (file handler.toml, line 6): A boolean cannot be used here. Write the path in quotes.',
+    ],
+  },
+  {
+    title: "a number where an address belongs",
+    toml: "teleport.addr = 3025",
+    exitCode: 78,
+    lines: [
+      'teleport.addr = "3025" (file handler.toml, line 7): A number cannot be used here. Write it in quotes, like "localhost:3025".',
+    ],
+  },
+  {
+    title: "an empty table where a number belongs",
+    toml: "[batch]",
+    exitCode: 78,
+    lines: [
+      'batch = "{…}" (file handler.toml): A table cannot be used here. Write it as a whole number.',
+    ],
+  },
+  {
+    title: "a date where a text belongs, which is not shown when secret",
+    toml: "[forward.fluentd]\nkey-passphrase = 2021-01-01",
+    exitCode: 78,
+    lines: [
+      'forward.fluentd.key-passphrase = "(secret)" (file handler.toml, line 8): A date cannot be used here. Write it as text in quotes.',
+    ],
+  },
+  {
+    title: "an unknown log format",
+    env: { FDFWD_LOG_FORMAT: "jsn" },
+    exitCode: 78,
+    lines: ['FDFWD_LOG_FORMAT="jsn": Not one of text, json. Did you mean json?'],
+  },
+  {
+    title: "an unknown severity",
+    toml: '[log]\nseverity = "chatty"',
+    exitCode: 78,
+    lines: [
+      'log.severity = "chatty" (file handler.toml, line 8): Not one of debug, info, warning, error. Write one of debug, info, warning, error.',
+    ],
+  },
+];
+
+const RULES: readonly Row[] = [
+  {
+    title: "a settings file with a syntax error, whose text is not shown",
+    args: ["--config=broken.toml"],
+    exitCode: 2,
+    lines: [
+      '--config "broken.toml": Not valid TOML at line 2, column 7: invalid value. Correct the line; text values stand in quotes.',
+    ],
+  },
+  {
+    title: "nothing at all",
+    withoutConfigFlag: true,
+    exitCode: 78,
+    lines: [
+      "fluentd-url: Is required, but not set. Give --fluentd-url https://localhost:8888/test.log, or url under [forward.fluentd].",
+      "fluentd-session-url: Is required, but not set. Give --fluentd-session-url https://localhost:8888/session, or session-url under [forward.fluentd].",
+      "storage: Is required, but not set. Give --storage ./storage, or storage in the settings file.",
+      "teleport-identity: Neither `identity` file nor `cert`, `key` and `ca` files configured. Make an identity file with tctl auth sign, and give it with --teleport-identity.",
+    ],
+  },
+  {
+    title: "one of the three Teleport credentials",
+    without: ["teleport-identity"],
+    env: { FDFWD_TELEPORT_CA: "there.pem" },
+    exitCode: 78,
+    lines: [
+      "teleport-cert: Configuration setting(s) `teleport.ca` are provided but setting(s) `teleport.cert`, `teleport.key` are missing. Give teleport-cert, teleport-key too.",
+    ],
+  },
+  {
+    title: "two of the three Teleport credentials",
+    without: ["teleport-identity"],
+    args: ["--teleport-key=there.pem", "--teleport-cert", "there.pem"],
+    exitCode: 78,
+    lines: [
+      "teleport-ca: Configuration setting(s) `teleport.cert`, `teleport.key` are provided but setting(s) `teleport.ca` are missing. Give teleport-ca too.",
+    ],
+  },
+  {
+    title: "an identity beside a key",
+    env: { FDFWD_TELEPORT_KEY: "there.pem" },
+    exitCode: 78,
+    lines: [
+      "teleport-identity: Configuration setting `identity` is mutually exclusive with the `cert`, `key` and `ca` settings. Remove teleport-identity, or teleport-key.",
+    ],
+  },
+  {
+    title: "a Fluentd certificate without its key",
+    without: ["fluentd-key"],
+    exitCode: 78,
+    lines: [
+      "fluentd-key: Both fluentd_cert and fluentd_key should be specified. Give fluentd-key too, or neither of them.",
+    ],
+  },
+  {
+    title: "a Fluentd key without its certificate",
+    without: ["fluentd-cert"],
+    exitCode: 78,
+    lines: [
+      "fluentd-cert: Both fluentd_cert and fluentd_key should be specified. Give fluentd-cert too, or neither of them.",
+    ],
+  },
+  {
+    title: "a Fluentd certificate that is wrong beside a key, without a second complaint",
+    without: ["fluentd-cert"],
+    env: { FDFWD_FLUENTD_CERT: "locked.pem" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_FLUENTD_CERT="locked.pem": The file cannot be read. Check the permissions of the file.',
+    ],
+  },
+  {
+    title: "a passphrase beside its file",
+    args: ["--fluentd-key-passphrase-file=there.pem"],
+    env: { FDFWD_FLUENTD_KEY_PASSPHRASE: "hunter2" },
+    exitCode: 78,
+    lines: [
+      "fluentd-key-passphrase: The passphrase is given both as a value and as a file. Remove fluentd-key-passphrase or fluentd-key-passphrase-file.",
+    ],
+  },
+  {
+    title: "an environment variable that is wrong, though the file is right",
+    toml: "batch = 20",
+    env: { FDFWD_BATCH: "x" },
+    exitCode: 78,
+    lines: ['FDFWD_BATCH="x": Not a whole number. Give a whole number from 1 to 10000.'],
+  },
+];
+
+for (const row of [...USAGE, ...VALUES, ...RULES]) {
+  Deno.test(`loadConfig() refuses ${row.title}`, async () => {
+    const loaded = await loadChanged(row);
+    assert.ok(!loaded.ok);
+    assert.deepEqual(loaded.problems.map(formatConfigProblem), row.lines);
+    assert.equal(loaded.exitCode, row.exitCode);
+    assert.doesNotMatch(JSON.stringify(loaded), /hunter2/);
+  });
+}
