@@ -14,7 +14,9 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (await readDocument() === text) return;
   await Deno.stderr.write(
-    new TextEncoder().encode("docs/configuration.md is stale. Run scripts/denow task docs\n"),
+    new TextEncoder().encode(
+      "docs/configuration.md is stale. Run scripts/denow run --allow-read --allow-write scripts/docs.ts\n",
+    ),
   );
   Deno.exitCode = 1;
 }

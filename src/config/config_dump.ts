@@ -6,6 +6,7 @@ import { formatSource } from "./source.ts";
 
 /** One setting as it is shown at start. */
 export interface ConfigEntry {
+  /** The setting. */
   readonly name: SettingName;
   /** The value without secrets; what happens without one in parentheses. */
   readonly value: string;

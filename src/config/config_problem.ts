@@ -1,4 +1,5 @@
 import { EXIT_CODES } from "../core/fault.ts";
+import { escapeControls } from "./printable_text.ts";
 import { formatPlace, type Source } from "./source.ts";
 
 /** One thing that is wrong with the settings. */
@@ -26,7 +27,9 @@ export function exitCodeOf(problems: readonly ConfigProblem[]): number {
 /** Describes one problem in one line, without a secret. */
 export function formatConfigProblem(problem: ConfigProblem): string {
   const ending = /[.?!]$/.test(problem.hint) ? "" : ".";
-  return `${formatSubject(problem)}: ${problem.problem}. ${problem.hint}${ending}`;
+  return escapeControls(
+    `${formatSubject(problem)}: ${problem.problem}. ${problem.hint}${ending}`,
+  );
 }
 
 /** Renders the problems for the terminal: a heading, then one line for each. Ends with a line end. */

@@ -3,9 +3,10 @@ import type { ConfigFiles } from "./config_files.ts";
 import { type ConfigProblem, exitCodeOf } from "./config_problem.ts";
 import { checkConfigRules, findDoubtfulSettings } from "./config_rules.ts";
 import { readEnvironment } from "./environment.ts";
+import { escapeControls } from "./printable_text.ts";
 import { parseSettingsFile, SettingsSyntaxError } from "./settings_file.ts";
 import { SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
-import { SettingResolver } from "./setting_resolver.ts";
+import { type ProblemText, SettingResolver } from "./setting_resolver.ts";
 import type { Source } from "./source.ts";
 import { parseStartArgs } from "./start_args.ts";
 
@@ -34,14 +35,19 @@ export interface ConfigRemarks {
 
 /** Valid settings. */
 export interface LoadedConfig extends ConfigRemarks {
+  /** They may be used. */
   readonly ok: true;
+  /** The settings. */
   readonly config: Config;
+  /** Where each came from. */
   readonly sources: ConfigSources;
 }
 
 /** Settings that are not valid: everything that is wrong with them. */
 export interface RefusedConfig extends ConfigRemarks {
+  /** They must not be used. */
   readonly ok: false;
+  /** Everything that is wrong, the command line first. */
   readonly problems: readonly ConfigProblem[];
   /** 2 when the command line is among the problems, else 78. */
   readonly exitCode: number;
@@ -84,8 +90,9 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig |
   // Without the file nobody knows which settings are missing.
   if (complete) problems.push(...checkConfigRules(resolver));
   const remarks = {
-    warnings: [...warnings, ...resolver.warnings, ...findDoubtfulSettings(resolver)],
-    notices: resolver.notices,
+    warnings: [...warnings, ...resolver.warnings, ...findDoubtfulSettings(resolver)]
+      .map(escapeControls),
+    notices: resolver.notices.map(escapeControls),
   };
   if (problems.length > 0) {
     return { ok: false, problems, exitCode: exitCodeOf(problems), ...remarks };
@@ -93,15 +100,18 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig |
   return { ok: true, ...collect(resolver), ...remarks };
 }
 
-function describeFileError(error: unknown): { readonly problem: string; readonly hint: string } {
+/** The file is wrong, and not the flag that names it. */
+function describeFileError(error: unknown): ProblemText {
   if (error instanceof SettingsSyntaxError) {
     return {
+      kind: "config",
       problem: `Not valid TOML at line ${error.line}, column ${error.column}: ${error.message}`,
       hint: "Correct the line; text values stand in quotes",
     };
   }
   const reason = error instanceof Error ? error.message : String(error);
   return {
+    kind: "config",
     problem: `The file cannot be read: ${reason}`,
     hint: "Check the path and its permissions",
   };

@@ -13,7 +13,7 @@ export const GROUPS = [
 export type Group = typeof GROUPS[number];
 
 /** What every setting has, whatever its kind. */
-interface SettingBase {
+export interface SettingBase {
   /** Heading under which it is listed. */
   readonly group: Group;
   /** What it does, in one sentence. */
@@ -43,12 +43,12 @@ interface SettingBase {
 }
 
 /** Any text. */
-interface StringSetting extends SettingBase {
+export interface StringSetting extends SettingBase {
   readonly kind: "string";
 }
 
 /** A whole number. */
-interface IntSetting extends SettingBase {
+export interface IntSetting extends SettingBase {
   readonly kind: "int";
   /** Smallest value. */
   readonly min: number;
@@ -59,53 +59,53 @@ interface IntSetting extends SettingBase {
 }
 
 /** True or false. */
-interface BoolSetting extends SettingBase {
+export interface BoolSetting extends SettingBase {
   readonly kind: "bool";
 }
 
 /** A duration in Go syntax; milliseconds in `Config`. */
-interface DurationSetting extends SettingBase {
+export interface DurationSetting extends SettingBase {
   readonly kind: "duration";
   /** Shortest value, in Go syntax. */
   readonly min: string;
 }
 
 /** A comma-separated list. */
-interface ListSetting extends SettingBase {
+export interface ListSetting extends SettingBase {
   readonly kind: "list";
 }
 
 /** A file that must exist and be readable. */
-interface PathSetting extends SettingBase {
+export interface PathSetting extends SettingBase {
   readonly kind: "path";
 }
 
 /** A directory, existing or to be made. */
-interface DirectorySetting extends SettingBase {
+export interface DirectorySetting extends SettingBase {
   readonly kind: "directory";
 }
 
 /** An http or https URL. */
-interface UrlSetting extends SettingBase {
+export interface UrlSetting extends SettingBase {
   readonly kind: "url";
   /** A URL to show in hints and examples. */
   readonly example: string;
 }
 
 /** An RFC 3339 time; milliseconds since the epoch in `Config`, truncated to seconds. */
-interface TimeSetting extends SettingBase {
+export interface TimeSetting extends SettingBase {
   readonly kind: "time";
 }
 
 /** A host and a port. */
-interface AddressSetting extends SettingBase {
+export interface AddressSetting extends SettingBase {
   readonly kind: "address";
   /** Port assumed when none is given. */
   readonly defaultPort: number;
 }
 
 /** One of a few words. */
-interface ChoiceSetting extends SettingBase {
+export interface ChoiceSetting extends SettingBase {
   readonly kind: "choice";
   /** The words as `Config` holds them. */
   readonly choices: readonly string[];

@@ -27,6 +27,9 @@ export interface ResolverInput {
   readonly homeDir: string | undefined;
 }
 
+/** What is said about a value. The kind follows from its source unless it is given. */
+export type ProblemText = Pick<ConfigProblem, "problem" | "hint"> & Partial<ConfigProblem>;
+
 /** A value in one source, before it is parsed. */
 interface Candidate {
   readonly source: Source & { readonly origin: "flag" | "env" | "file" };
@@ -38,8 +41,11 @@ interface Candidate {
 
 /** Picks each setting's value from the highest source that has one, and collects what is wrong. */
 export class SettingResolver {
+  /** What is wrong with values, in the order of resolution. */
   readonly problems: ConfigProblem[] = [];
+  /** Most likely mistakes. */
   readonly warnings: string[] = [];
+  /** What was assumed, left out or ignored. */
   readonly notices: string[] = [];
   readonly #input: ResolverInput;
   readonly #values = new Map<SettingName, SettingValue>();
@@ -99,7 +105,7 @@ export class SettingResolver {
   }
 
   /** Adds a problem with the value that was given for a setting, which then has none. */
-  addProblem(name: SettingName, text: { readonly problem: string; readonly hint: string }): void {
+  addProblem(name: SettingName, text: ProblemText): void {
     this.#values.delete(name);
     const candidate = this.#candidates.get(name)!;
     this.problems.push({

@@ -1,7 +1,7 @@
 /** Where the value of a setting came from. */
 export type Source =
   | { readonly origin: "flag"; /** With dashes. */ readonly name: string }
-  | { readonly origin: "env"; readonly name: string }
+  | { readonly origin: "env"; /** The variable. */ readonly name: string }
   | {
     readonly origin: "file";
     /** Dotted path of the key. */

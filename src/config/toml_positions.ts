@@ -66,7 +66,7 @@ class Scanner {
       const quote = this.#text[start];
       if (quote === '"' || quote === "'") {
         this.#string();
-        segments.push(this.#text.slice(start + 1, this.#at - 1));
+        segments.push(unquote(this.#text.slice(start, this.#at)));
       } else {
         this.#skipWhile(/[A-Za-z0-9_-]/);
         segments.push(this.#text.slice(start, this.#at));
@@ -125,4 +125,14 @@ class Scanner {
       if (this.#text[this.#at] === "\n") this.#line++;
     }
   }
+}
+
+/** A quoted key's own text. TOML's escapes are JSON's but for a few, which stay as written. */
+function unquote(quoted: string): string {
+  try {
+    if (quoted.startsWith('"')) return JSON.parse(quoted);
+  } catch {
+    // Fall through: a wrong position is the worst that can come of it.
+  }
+  return quoted.slice(1, -1);
 }

@@ -8,8 +8,7 @@ import { InvalidValue } from "./invalid_value.ts";
 export function parseHttpUrl(text: string, example: string): string {
   const hint = `Write it like ${example}`;
   if (!/^https?:\/\/[^/]/i.test(text)) throw new InvalidValue("Not an http or https URL", hint);
-  // deno-lint-ignore no-control-regex
-  if (/[\s\\\u0000-\u001f\u007f]/.test(text)) {
+  if (/[\s\\\p{Cc}]/u.test(text)) {
     throw new InvalidValue("Not a URL: it holds a blank, a backslash or a control character", hint);
   }
   const url = URL.parse(text);

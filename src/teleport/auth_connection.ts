@@ -69,7 +69,7 @@ function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLS
   });
   socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
     socket.destroy(
-      new Error(`no connection to ${host}:${port} within ${CONNECT_TIMEOUT_MS / 1000} s`),
+      new Error(`No connection to ${host}:${port} within ${CONNECT_TIMEOUT_MS / 1000} s`),
     );
   });
   socket.once("secureConnect", () => socket.setTimeout(0));

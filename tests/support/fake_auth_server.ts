@@ -145,16 +145,16 @@ export class FakeAuthServer implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#listener.port;
+    return this.#listener.tls.port;
   }
 
   /** Connections made so far, those with failed handshakes among them. */
   get connections(): number {
-    return this.#listener.connections;
+    return this.#listener.tls.connections;
   }
 
   get openConnections(): number {
-    return this.#listener.openConnections;
+    return this.#listener.tls.openConnections;
   }
 
   get openStreams(): number {
@@ -163,7 +163,7 @@ export class FakeAuthServer implements AsyncDisposable {
 
   /** Messages of failed TLS handshakes. */
   get handshakeErrors(): readonly string[] {
-    return this.#listener.handshakeErrors;
+    return this.#listener.tls.handshakeErrors;
   }
 
   /** All events of the log, in the order in which an ascending reader gets them. */
@@ -214,7 +214,7 @@ export class FakeAuthServer implements AsyncDisposable {
 
   /** Resets every connection. */
   dropConnections(): void {
-    this.#listener.drop();
+    this.#listener.tls.drop();
   }
 
   /** Sends GOAWAY over every connection. */
@@ -224,12 +224,12 @@ export class FakeAuthServer implements AsyncDisposable {
 
   /** Resets every connection and takes no new ones until `accept`. */
   async refuse(): Promise<void> {
-    await this.#listener.refuse();
+    await this.#listener.tls.refuse();
   }
 
   /** Takes connections again, on the same port. */
   async accept(): Promise<void> {
-    await this.#listener.accept();
+    await this.#listener.tls.accept();
   }
 
   /** Goes away and comes back on the same port. */
@@ -259,7 +259,7 @@ export class FakeAuthServer implements AsyncDisposable {
 
   /** Resolves when at most `count` connections are open. */
   async waitForOpenConnections(count: number, timeoutMs?: number): Promise<void> {
-    await this.#listener.waitForOpenConnections(count, timeoutMs);
+    await this.#listener.tls.waitForOpenConnections(count, timeoutMs);
   }
 
   /**
@@ -304,8 +304,9 @@ export class FakeAuthServer implements AsyncDisposable {
     if (step?.kind === "hold") await step.gate.pass(context.signal);
     if (step?.kind === "hang") await hang(step, context.signal);
     if (step?.kind === "fail") await fail(step.failure, context.signal);
-    if (step?.kind === "reset") context.values.get(REQUEST)?.stream.close(step.code);
-    if (step?.kind === "drop") this.#listener.dropConnection(record.connectionId);
+    const http = context.values.get(REQUEST);
+    if (step?.kind === "reset") http?.stream.close(step.code);
+    if (step?.kind === "drop" && http !== undefined) this.#listener.dropConnection(http);
     if (context.requestHeader.has("version")) {
       throw new ConnectError("client sends a version header", Code.FailedPrecondition);
     }

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Delivery } from "../../src/core/delivery.ts";
+import type { AuditEvent } from "../../src/core/event.ts";
+import { BatchDelivery, type MoreEvents } from "../../src/pipeline/deliver_batch.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import {
+  type Answer,
+  makeEvent,
+  makeEvents,
+  MemoryQuarantine,
+  RecordingObserver,
+  ScriptedSink,
+} from "../support/pipeline_ports.ts";
+
+const DELIVERED: Delivery = { kind: "delivered" };
+const REJECTED: Delivery = { kind: "rejected", reason: "HTTP 400" };
+
+/** Delivers while a fake clock runs through every pause. */
+async function deliver(
+  events: readonly AuditEvent[],
+  answer: Answer,
+  more: (() => MoreEvents) | MoreEvents = "waiting",
+) {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const sink = new ScriptedSink(answer);
+  const quarantine = new MemoryQuarantine();
+  const observer = new RecordingObserver();
+  const delivery = new BatchDelivery({
+    streamId: "test",
+    sink,
+    quarantine,
+    observer,
+    clock,
+    stop: stop.signal,
+    abort: new AbortController().signal,
+  });
+  let isDone = false;
+  const delivering = delivery.deliver(events, true, typeof more === "function" ? more : () => more)
+    .finally(() => isDone = true);
+  // The end of the test is the end of the delivery, whether it throws or not.
+  delivering.catch(() => {});
+  for (let pauses = 0; !isDone && pauses < 200; pauses++) {
+    await clock.advance(clock.nextWakeMs ?? 0);
+  }
+  if (!isDone) stop.abort(new Error("still trying"));
+  const error = await delivering.then(() => undefined, (error) => error);
+  return { sink, quarantine, observer, error };
+}
+
+/** Refuses each request that holds one of the given events. */
+function refuse(poison: readonly string[], refusal: Delivery = REJECTED): Answer {
+  return (events) => events.some((event) => poison.includes(event.id)) ? refusal : DELIVERED;
+}
+
+Deno.test("BatchDelivery.deliver() sends a batch as one request", async () => {
+  const { sink, observer } = await deliver(makeEvents(500), () => DELIVERED);
+  assert.deepEqual(sink.requests, [500]);
+  assert.equal(observer.deliveredIds.length, 500);
+});
+
+Deno.test("BatchDelivery.deliver() tries again, at growing intervals, for as long as the receiver is away", async () => {
+  let attempts = 0;
+  const { sink, observer } = await deliver(
+    makeEvents(3),
+    () => ++attempts < 30 ? { kind: "retry", reason: "HTTP 503" } : DELIVERED,
+  );
+  assert.deepEqual(sink.accepted, ["e0", "e1", "e2"]);
+  assert.deepEqual(sink.requests, Array(30).fill(3));
+  assert.ok(observer.retries.at(-1)!.delayMs > 10_000);
+  assert.ok(observer.retries.every((retry) => retry.delayMs <= 30_000));
+  assert.deepEqual(observer.recoveries, [{ peer: "receiver", attempts: 29 }]);
+});
+
+Deno.test("BatchDelivery.deliver() waits as long as the receiver asks", async () => {
+  let attempts = 0;
+  const { observer } = await deliver(
+    makeEvents(1),
+    () => ++attempts === 1 ? { kind: "retry", reason: "HTTP 429", afterMs: 7000 } : DELIVERED,
+  );
+  assert.deepEqual(observer.retries.map((retry) => retry.delayMs), [7000]);
+});
+
+Deno.test("BatchDelivery.deliver() finds the event that is refused and delivers all others in order", async () => {
+  const events = makeEvents(500);
+  const { sink, quarantine } = await deliver(events, refuse(["e123"]));
+  assert.deepEqual(quarantine.ids, ["e123"]);
+  assert.equal(quarantine.rejected[0]!.reason, "HTTP 400");
+  assert.deepEqual(sink.accepted, events.map((e) => e.id).filter((id) => id !== "e123"));
+  assert.ok(sink.requests.length <= 2 * 10);
+});
+
+Deno.test("BatchDelivery.deliver() delivers or quarantines each event once, in order, whatever is refused", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 64 }),
+      fc.array(fc.nat(63), { maxLength: 15 }),
+      async (count, picks) => {
+        const poison = picks.map((pick) => `e${pick % count}`);
+        const events = makeEvents(count);
+        const good = events.map((e) => e.id).filter((id) => !poison.includes(id));
+        const { sink, quarantine } = await deliver(
+          events,
+          refuse(poison),
+          () => [makeEvent("more")],
+        );
+        assert.deepEqual(sink.accepted.filter((id) => id !== "more"), good);
+        assert.deepEqual(quarantine.ids, [
+          ...new Set(events.map((e) => e.id).filter((id) => poison.includes(id))),
+        ]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("BatchDelivery.deliver() quarantines nothing when the receiver refuses everything", async () => {
+  const { sink, quarantine, observer, error } = await deliver(makeEvents(100), () => REJECTED);
+  assert.deepEqual(quarantine.ids, []);
+  assert.deepEqual(sink.accepted, []);
+  assert.ok(observer.retries.every((retry) => retry.lasting));
+  assert.match(error.message, /still trying/);
+});
+
+Deno.test("BatchDelivery.deliver() delivers everything in order once the receiver is set right", async () => {
+  let requests = 0;
+  const { sink, quarantine } = await deliver(
+    makeEvents(100),
+    () => ++requests < 60 ? REJECTED : DELIVERED,
+  );
+  assert.deepEqual(quarantine.ids.length + sink.accepted.length, 100);
+  assert.deepEqual(
+    sink.accepted,
+    makeEvents(100).map((e) => e.id).filter((id) => !quarantine.ids.includes(id)),
+  );
+});
+
+Deno.test("BatchDelivery.deliver() asks for more events to learn whether a lone one is at fault", async () => {
+  const { sink, quarantine } = await deliver(
+    [makeEvent("bad")],
+    refuse(["bad"]),
+    () => [makeEvent("good")],
+  );
+  assert.deepEqual(quarantine.ids, ["bad"]);
+  assert.deepEqual(sink.accepted, ["good"]);
+});
+
+Deno.test("BatchDelivery.deliver() holds a lone refused event back while nothing else is there to compare", async () => {
+  const { quarantine, observer, error } = await deliver(
+    [makeEvent("bad")],
+    refuse(["bad"]),
+    "waiting",
+  );
+  assert.deepEqual(quarantine.ids, []);
+  assert.ok(observer.retries.length > 2);
+  assert.match(error.message, /still trying/);
+});
+
+Deno.test("BatchDelivery.deliver() quarantines the last event of a stream when others were taken before", async () => {
+  const { quarantine, error } = await deliver(
+    [makeEvent("good"), makeEvent("bad")],
+    refuse(["bad"]),
+    "ended",
+  );
+  assert.equal(error, undefined);
+  assert.deepEqual(quarantine.ids, ["bad"]);
+});
+
+Deno.test("BatchDelivery.deliver() narrows a server error that repeats for the same events", async () => {
+  const events = makeEvents(32);
+  const answer = refuse(["e7"], { kind: "retry", reason: "HTTP 500", suspect: true });
+  const { sink, quarantine } = await deliver(events, answer);
+  assert.deepEqual(quarantine.ids, ["e7"]);
+  assert.deepEqual(sink.accepted, events.map((e) => e.id).filter((id) => id !== "e7"));
+});
+
+Deno.test("BatchDelivery.deliver() quarantines nothing in an outage of server errors, and keeps the order", async () => {
+  let requests = 0;
+  const events = makeEvents(20);
+  const { sink, quarantine } = await deliver(
+    events,
+    () => ++requests < 100 ? { kind: "retry", reason: "HTTP 500", suspect: true } : DELIVERED,
+  );
+  assert.deepEqual(quarantine.ids, []);
+  assert.deepEqual(sink.accepted, events.map((event) => event.id));
+});
+
+Deno.test("BatchDelivery.deliver() puts an event without a payload into quarantine and sends it nowhere", async () => {
+  const broken: AuditEvent = {
+    ...makeEvent("broken"),
+    json: new Uint8Array(0),
+    defect: { reason: "Payload is not a well-formed Struct", raw: new Uint8Array([1]) },
+  };
+  const { sink, quarantine } = await deliver(
+    [makeEvent("a"), broken, makeEvent("b")],
+    () => DELIVERED,
+  );
+  assert.deepEqual(sink.accepted, ["a", "b"]);
+  assert.equal(quarantine.rejected[0]!.reason, "Payload is not a well-formed Struct");
+});
+
+Deno.test("BatchDelivery.deliver() waits until the quarantine can be written", async () => {
+  const clock = new FakeClock();
+  const quarantine = new MemoryQuarantine();
+  quarantine.failures = 2;
+  const observer = new RecordingObserver();
+  const signal = new AbortController().signal;
+  const delivery = new BatchDelivery({
+    streamId: "test",
+    sink: new ScriptedSink(refuse(["bad"])),
+    quarantine,
+    observer,
+    clock,
+    stop: signal,
+    abort: signal,
+  });
+  const delivering = delivery.deliver([makeEvent("good"), makeEvent("bad")], true, () => "ended");
+  for (let i = 0; i < 2; i++) {
+    await clock.waitForSleepers();
+    await clock.advance(clock.nextWakeMs!);
+  }
+  await delivering;
+  assert.deepEqual(quarantine.ids, ["bad"]);
+  assert.deepEqual(observer.retries.map((retry) => retry.peer), ["state", "state"]);
+});
+
+Deno.test("BatchDelivery.deliver() reports a wrong setting as lasting and tries slowly", async () => {
+  let requests = 0;
+  const { sink, observer } = await deliver(
+    makeEvents(2),
+    () => ++requests < 4 ? { kind: "misconfigured", reason: "HTTP 404" } : DELIVERED,
+  );
+  assert.ok(observer.retries.every((retry) => retry.lasting && retry.delayMs >= 1000));
+  assert.deepEqual(sink.accepted, ["e0", "e1"]);
+});
