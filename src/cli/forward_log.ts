@@ -35,7 +35,8 @@ export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
 /** Longest wait for an answer of the receiver, as in the Go handler. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
+/** What waits between Teleport and Fluentd: enough for the next request to be ready in time. */
+const MAX_BYTES_IN_FLIGHT = 4 * 1024 * 1024;
 
 /** Builds everything that a run consists of, and runs it until it ends or is stopped. */
 export async function forwardLog(input: ForwardLogInput): Promise<void> {

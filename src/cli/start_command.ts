@@ -54,6 +54,9 @@ export async function runStart(input: CliInput): Promise<number> {
   try {
     const credentials = await readCredentials(config);
     using signals = listenForStop(SHUTDOWN_GRACE_MS, systemClock.sleep);
+    signals.stop.addEventListener("abort", () => {
+      logger.info("Stopping once Fluentd has answered; a second signal stops at once");
+    });
     await forwardLog({
       config,
       logger,

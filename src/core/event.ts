@@ -23,11 +23,14 @@ export interface EventDefect {
   readonly raw: Uint8Array;
 }
 
-/** Formats an event's time the way the Go handler logs it: `2021-06-08 11:00:56.034 +0000 UTC`. */
+/**
+ * Formats an event's time the way the Go handler logs it: `2021-06-08 11:00:56.034 +0000 UTC`. A
+ * server may send any number, so a time that no calendar has is no reason to throw.
+ */
 export function formatEventTime(timeMs: number): string {
-  const iso = new Date(timeMs).toISOString();
-  const date = iso.slice(0, 10);
-  const time = iso.slice(11, -1).replace(/\.?0+$/, "");
-  // A whole minute loses its seconds to the pattern above; Go always prints them.
-  return `${date} ${time.length < 8 ? iso.slice(11, 19) : time} +0000 UTC`;
+  const time = new Date(timeMs);
+  if (isNaN(time.getTime())) return "unknown time";
+  const [date, clock] = time.toISOString().split("T") as [string, string];
+  // Years of more than four digits come with a sign and zeros, which Go does not print.
+  return `${date.replace(/^\+0*/, "")} ${clock.replace(/\.?0*Z$/, "")} +0000 UTC`;
 }

@@ -74,13 +74,28 @@ export class Fault extends Error {
   }
 }
 
-/** Describes any thrown value in one line: its message and the messages of its causes. */
+/** As many links of a chain of causes as are looked at; a chain may be a circle. */
+const MAX_CAUSES = 5;
+
+/** Describes any thrown value in one line, never blank: its message and the messages of its causes. */
 export function formatError(error: unknown): string {
   const parts: string[] = [];
-  for (let e = error; e !== undefined && parts.length < 5;) {
-    const message = e instanceof Fault ? e.text : e instanceof Error ? e.message : String(e);
+  let e = error;
+  for (let i = 0; i < MAX_CAUSES && e !== undefined; i++) {
+    const message = describe(e);
     if (message !== "" && !parts.some((part) => part.includes(message))) parts.push(message);
     e = e instanceof Error && !(e instanceof Fault) ? e.cause : undefined;
   }
-  return parts.join(": ").replaceAll(/\s*\n\s*/g, " ");
+  const text = parts.join(": ").replaceAll(/\s*\n\s*/g, " ");
+  return text === "" ? "unknown error" : text;
+}
+
+function describe(thrown: unknown): string {
+  if (thrown instanceof Fault) return thrown.text;
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  try {
+    return String(thrown);
+  } catch {
+    return "";
+  }
 }

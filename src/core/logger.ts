@@ -6,6 +6,8 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Where the program says what it does. Messages never hold secrets, and payloads only at debug. */
 export interface Logger {
+  /** Whether debug lines are written at all: what costs to say need not be worked out otherwise. */
+  readonly isDebug: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warning(message: string, fields?: LogFields): void;

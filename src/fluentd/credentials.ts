@@ -1,5 +1,6 @@
 import { Fault, formatError } from "../core/fault.ts";
 import { isKeyOfCertificate, readCertificates } from "../tls/certificate.ts";
+import { findUnusablePart } from "../tls/client_pair.ts";
 import { parsePemBlocks } from "../tls/pem.ts";
 import { decryptPrivateKey, PrivateKeyError } from "../tls/private_key.ts";
 import type { ReceiverTls } from "./lane.ts";
@@ -41,6 +42,10 @@ export async function readReceiverTls(
       `Private key '${key}' does not belong to the certificate '${certificate}'`,
       { hint: "fluentd.cert and fluentd.key must come from the same signing" },
     );
+  }
+  const unusable = findUnusablePart({ certificate: cert, key: keyPem });
+  if (unusable !== undefined) {
+    throw new Fault("credentials", `Cannot use '${certificate}' with '${key}': ${unusable}`);
   }
   if (leaf.notAfterMs <= nowMs) {
     const ended = new Date(leaf.notAfterMs).toISOString();

@@ -2,7 +2,6 @@ import type { Delivery } from "../core/delivery.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type { BatchLimits, Sink } from "../pipeline/ports.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
-import { buildRequestBody } from "./request.ts";
 
 /** A few lanes to one receiver, shared by all streams. */
 export class FluentdLanes implements Disposable {
@@ -17,12 +16,12 @@ export class FluentdLanes implements Disposable {
     this.#maxLanes = options.maxLanes;
   }
 
-  /** Posts a body over a lane that is free, or over the first that becomes free. */
-  async post(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Delivery> {
+  /** Posts events over a lane that is free, or over the first that becomes free. */
+  async post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
-    const lane = await this.#acquire();
+    const lane = await this.#acquire(signal);
     try {
-      return await lane.post(url, body, signal);
+      return await lane.post(url, events, signal);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free.push(lane);
@@ -35,7 +34,7 @@ export class FluentdLanes implements Disposable {
   }
 
   /** The lane used last comes first: few connections stay warm, the others fall idle. */
-  #acquire(): Lane | Promise<Lane> {
+  #acquire(signal: AbortSignal): Lane | Promise<Lane> {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     if (this.#lanes.length < this.#maxLanes) {
@@ -43,7 +42,18 @@ export class FluentdLanes implements Disposable {
       this.#lanes.push(lane);
       return lane;
     }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve, reject) => {
+      const take = (lane: Lane) => {
+        signal.removeEventListener("abort", giveUp);
+        resolve(lane);
+      };
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", giveUp, { once: true });
+      this.#waiting.push(take);
+    });
   }
 }
 
@@ -62,6 +72,6 @@ export class FluentdSink implements Sink {
   }
 
   send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
-    return this.#lanes.post(this.#url, buildRequestBody(events), signal);
+    return this.#lanes.post(this.#url, events, signal);
   }
 }

@@ -1,8 +1,9 @@
 import type { Clock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import type { Logger } from "../core/logger.ts";
-import { formatError } from "../core/fault.ts";
-import { classifyNetworkError } from "./network_fault.ts";
+import type { AuditEvent } from "../core/event.ts";
+import { classifyNetworkError, describeNetworkError } from "./network_fault.ts";
+import { RequestBody } from "./request.ts";
 import { classifyResponse } from "./response.ts";
 
 /** Certificates of a connection to the receiver, as PEM. */
@@ -38,6 +39,7 @@ const MAX_ANSWER_BYTES = 4096;
  */
 export class Lane implements Disposable {
   readonly #options: LaneOptions;
+  readonly #body = new RequestBody();
   #client: Deno.HttpClient | undefined;
   #lastUsedMs = 0;
 
@@ -50,8 +52,9 @@ export class Lane implements Disposable {
     return this.#lastUsedMs;
   }
 
-  /** Posts a body. A connection that was closed while it lay idle is replaced without a word. */
-  async post(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Delivery> {
+  /** Posts events. A connection that was closed while it lay idle is replaced without a word. */
+  async post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
+    const body = this.#body.build(events);
     const idleMs = this.#options.clock.monotonicMs() - this.#lastUsedMs;
     if (idleMs >= IDLE_MS) this.#discardClient();
     const isReused = this.#client !== undefined;
@@ -62,7 +65,7 @@ export class Lane implements Disposable {
       signal.throwIfAborted();
       if (!isReused || isTimeout(error)) return classifyNetworkError(error);
       this.#options.logger.debug("Connection to Fluentd was lost, trying a new one", {
-        error: formatError(error),
+        error: describeNetworkError(error),
       });
     }
     try {

@@ -11,12 +11,20 @@ const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] 
     reason: "Fluentd's certificate is not signed by an authority in fluentd.ca",
   },
   {
-    pattern: /NotValidForName/,
+    pattern: /not valid for name|NotValidForName/,
     reason: "Fluentd's certificate is not made for the host in fluentd.url",
   },
   {
-    pattern: /invalid peer certificate: .*(Expired|NotValidYet)/,
+    pattern: /invalid peer certificate: .*(Expired|NotValidYet|expired|not valid yet)/,
     reason: "Fluentd's certificate has expired or is not valid yet",
+  },
+  {
+    pattern: /invalid peer certificate: .*extended key usage/,
+    reason: "Fluentd's certificate is not one for servers",
+  },
+  {
+    pattern: /UnsupportedCertVersion/,
+    reason: "Fluentd's certificate has the X.509 version 1; make it again with subjectAltName",
   },
   {
     pattern: /fatal alert: CertificateRequired/,
@@ -36,12 +44,22 @@ const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] 
   },
 ];
 
+/**
+ * Describes an error of `fetch` without its head: that names the URL, which may hold a token, and our
+ * own port, which makes each of a row of equal failures look new.
+ */
+export function describeNetworkError(error: unknown): string {
+  return formatError(error)
+    .replace(/^error sending request .*?: (?=client error)/, "")
+    .replace(/: https:\/\/docs\.rs\/\S*/, "");
+}
+
 /** Says what an error of the connection means for the events of the request. */
 export function classifyNetworkError(error: unknown): Delivery {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return { kind: "retry", reason: "no answer in time" };
   }
-  const text = formatError(error);
+  const text = describeNetworkError(error);
   const lasting = LASTING.find((row) => row.pattern.test(text));
   if (lasting !== undefined) {
     return { kind: "misconfigured", reason: `${lasting.reason} (${text})` };

@@ -60,7 +60,7 @@ export function classifyResponse(answer: ReceiverAnswer): Delivery {
   if (row !== undefined) return row(answer);
   if (status >= 200 && status < 300) return { kind: "delivered" };
   if (status >= 300 && status < 400) {
-    const target = answer.location === null ? "" : ` to ${answer.location.slice(0, MAX_QUOTE)}`;
+    const target = answer.location === null ? "" : ` to ${quote(answer.location)}`;
     return misconfigured(answer, `the receiver redirects${target}; redirects are not followed`);
   }
   return status >= 500 ? { ...retry(answer), suspect: true } : rejected(answer);
@@ -86,9 +86,14 @@ function misconfigured(answer: ReceiverAnswer, cause: string): Delivery {
 }
 
 function describe({ status, text }: ReceiverAnswer): string {
-  const quote = text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim().slice(0, MAX_QUOTE);
-  const words = quote.startsWith(`${status} `) ? quote.slice(4) : quote;
+  const quoted = quote(text);
+  const words = quoted.startsWith(`${status} `) ? quoted.slice(4) : quoted;
   return words === "" ? `HTTP ${status}` : `HTTP ${status}: ${words}`;
+}
+
+/** A peer's words on one line, without control characters, and not too many of them. */
+function quote(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim().slice(0, MAX_QUOTE).toWellFormed();
 }
 
 /** Reads a `Retry-After` in seconds. The form with a date needs a clock that agrees; it is ignored. */

@@ -47,6 +47,7 @@ export function createLogger(options: LoggerOptions): Logger {
   });
   const logger = getLogger(CATEGORY);
   return {
+    isDebug: severity === "debug",
     debug: (message, fields) => logger.debug(message, { ...fields }),
     info: (message, fields) => logger.info(message, { ...fields }),
     warning: (message, fields) => logger.warning(message, { ...fields }),

@@ -46,7 +46,9 @@ export class DeliveryLog implements PipelineObserver {
       for (const event of events) logger.info(sentMessage, describeEvent(event));
       return;
     }
-    for (const event of events) logger.debug(sentMessage, describeEvent(event));
+    if (logger.isDebug) {
+      for (const event of events) logger.debug(sentMessage, describeEvent(event));
+    }
     if (this.#summaryCount === 0 && this.#summaryLast === undefined) this.#summarySinceMs = nowMs;
     this.#summaryCount += events.length;
     this.#summaryLast = events.at(-1);

@@ -1,6 +1,7 @@
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Commit, PositionStore } from "../pipeline/ports.ts";
+import { prepareStateFile } from "./state_file.ts";
 
 /** All keys begin with the format of what is stored below; an incompatible change takes the next. */
 const ROOT = ["v1"] as const;
@@ -25,7 +26,7 @@ const CAUSES: readonly {
     hint: "Make room; nothing is lost meanwhile",
   },
   {
-    pattern: /readonly|read-only|unable to open/,
+    pattern: /readonly|read-only|unable to open|denied|not permitted|Not a directory|No such file/i,
     message: "cannot be opened for writing",
     hint: "Check the owner and the mode of the storage folder",
   },
@@ -63,6 +64,8 @@ export class KvPositionStore implements PositionStore, Disposable {
   static async open(path: string, nowMs: number): Promise<KvPositionStore> {
     let kv: Deno.Kv | undefined;
     try {
+      // ":memory:" is no file.
+      if (!path.startsWith(":")) await prepareStateFile(path);
       kv = await Deno.openKv(path);
       await kv.set([...ROOT, "opened"], toBytes({ at: new Date(nowMs).toISOString() }));
       return new KvPositionStore(kv, path);

@@ -82,7 +82,7 @@ function formatLine({ event, reason, streamId }: RejectedEvent, nowMs: number): 
     reason,
     id: event.id,
     type: event.type,
-    time: new Date(event.timeMs).toISOString(),
+    time: formatTime(event.timeMs),
   });
   // The payload goes in as the bytes that it is.
   const payload = event.defect === undefined
@@ -96,4 +96,10 @@ function formatLine({ event, reason, streamId }: RejectedEvent, nowMs: number): 
   line.set(payload, start.length);
   line.set([0x7d, 0x0a], start.length + payload.length);
   return line;
+}
+
+/** A server may send a time that no calendar has; it is kept as the number that it is. */
+function formatTime(timeMs: number): string | number {
+  const time = new Date(timeMs);
+  return isNaN(time.getTime()) ? timeMs : time.toISOString();
 }

@@ -20,29 +20,30 @@ export class StorageLock implements Disposable {
    */
   static async acquire(folder: string, pid: number): Promise<StorageLock> {
     const path = `${folder}/lock`;
-    let file: Deno.FsFile;
+    let file: Deno.FsFile | undefined;
     try {
       file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+      if (await file.tryLock(true)) {
+        await file.truncate();
+        await file.write(new TextEncoder().encode(`${pid}\n`));
+        return new StorageLock(file);
+      }
     } catch (error) {
+      file?.close();
       throw new Fault(
         "state",
         `Cannot write to the storage folder '${folder}': ${formatError(error)}`,
         {
-          hint: "storage must name a folder that this user may write to",
+          hint: "storage must name a folder that this user may write to, on a disk that has room",
         },
       );
     }
-    if (!await file.tryLock(true)) {
-      file.close();
-      const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
-      const who = /^\d+$/.test(holder) ? `the handler with pid ${holder}` : "another handler";
-      throw new Fault("state", `Storage folder '${folder}' is in use by ${who}`, {
-        hint: "Stop that one first, or give this one a storage of its own",
-      });
-    }
-    await file.truncate();
-    await file.write(new TextEncoder().encode(`${pid}\n`));
-    return new StorageLock(file);
+    file.close();
+    const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
+    const who = /^\d+$/.test(holder) ? `the handler with pid ${holder}` : "another handler";
+    throw new Fault("state", `Storage folder '${folder}' is in use by ${who}`, {
+      hint: "Stop that one first, or give this one a storage of its own",
+    });
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,7 @@ const PING_TIMEOUT_MS = 15_000;
 /** The official client stops at 4 MiB and stalls for ever at a larger event. */
 const RECEIVE_MAX_BYTES = 64 * 1024 * 1024;
 /** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
-const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
+const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 
 /** How to reach an auth server. */
 export interface AuthConnectionOptions {
@@ -43,7 +43,7 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS, pingIdleConnection: true },
     { createConnection: () => dial(host, port, credentials) },
   );
-  widenWindow(sessionManager);
+  prepareConnections(sessionManager);
   const transport = createGrpcTransport({
     baseUrl,
     sessionManager,
@@ -76,15 +76,20 @@ function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLS
   return socket;
 }
 
-/** `settings.initialWindowSize` widens streams alone; the connection's own window needs this call. */
-function widenWindow(sessionManager: Http2SessionManager): void {
+/**
+ * Widens the window of each connection, which `settings.initialWindowSize` does for streams alone, and
+ * hears its errors: one that comes after the manager has let go of a broken connection would otherwise
+ * end the process. The calls on that connection fail by themselves.
+ */
+function prepareConnections(sessionManager: Http2SessionManager): void {
   const request = sessionManager.request.bind(sessionManager);
-  const widened = new WeakSet<object>();
+  const prepared = new WeakSet<object>();
   sessionManager.request = async (...args) => {
     const stream = await request(...args);
     const session = stream.session;
-    if (session !== undefined && !widened.has(session)) {
-      widened.add(session);
+    if (session !== undefined && !prepared.has(session)) {
+      prepared.add(session);
+      session.on("error", () => {});
       session.setLocalWindowSize(RECEIVE_WINDOW_BYTES);
     }
     return stream;

@@ -1,5 +1,6 @@
 import { Fault, formatError } from "../core/fault.ts";
 import { isKeyOfCertificate, readCertificates } from "../tls/certificate.ts";
+import { findUnusablePart } from "../tls/client_pair.ts";
 import { decryptPrivateKey } from "../tls/private_key.ts";
 import { parsePemBlocks } from "../tls/pem.ts";
 import { parseIdentityFile, type TeleportKeyMaterial } from "./identity_file.ts";
@@ -36,10 +37,19 @@ export async function readTeleportCredentials(
     ? await readIdentity(paths.identity)
     : await readFiles(paths);
   const certificate = attempt(where, () => readCertificates(material.certificate))[0]!;
-  for (const authority of material.authorities) attempt(where, () => readCertificates(authority));
+  const authorityPath = "identity" in paths ? paths.identity : paths.authority;
+  for (const authority of material.authorities) {
+    attempt(authorityPath, () => readCertificates(authority));
+  }
   if (!attempt(where, () => isKeyOfCertificate(material.key, material.certificate))) {
     throw new Fault("credentials", `Private key does not belong to the certificate in '${where}'`, {
       hint: "Certificate and key must come from the same signing",
+    });
+  }
+  const unusable = findUnusablePart(material);
+  if (unusable !== undefined) {
+    throw new Fault("credentials", `Cannot use the credentials in '${where}': ${unusable}`, {
+      hint: SIGN_HINT,
     });
   }
   if (certificate.notAfterMs <= nowMs) {

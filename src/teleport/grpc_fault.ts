@@ -23,6 +23,15 @@ const KINDS: { readonly [code in Code]: FaultKind } = {
   [Code.Unauthenticated]: "denied",
 };
 
+/** Codes that connect gives to a failed connection; a server may give them too. */
+const NO_ANSWER: ReadonlySet<Code> = new Set([
+  Code.Canceled,
+  Code.Unknown,
+  Code.Internal,
+  Code.Unavailable,
+  Code.Aborted,
+]);
+
 /** Failures of the TLS handshake, by what Node's TLS reports or a part of OpenSSL's words. */
 const TLS_CAUSES: readonly {
   readonly pattern: RegExp;
@@ -73,7 +82,9 @@ export function toTeleportFault(call: string, error: unknown): Fault {
   const text = `${connectError.rawMessage} ${formatError(connectError.cause ?? "")} ${
     causeCodes(error)
   }`;
-  const tls = TLS_CAUSES.find((row) => row.pattern.test(text));
+  // An answer of the server says nothing about the handshake, whatever its words.
+  const isAnswer = !NO_ANSWER.has(connectError.code);
+  const tls = isAnswer ? undefined : TLS_CAUSES.find((row) => row.pattern.test(text));
   if (tls !== undefined) {
     return new Fault("unavailable", `Cannot ${call}: ${tls.message}`, {
       hint: tls.hint,

@@ -91,6 +91,10 @@ export class Authpeer implements AsyncDisposable {
 
   /** Calls the control API: GET without a body, POST with one. */
   async control<T = unknown>(path: string, body?: Record<string, unknown>): Promise<T> {
+    const { exited, stderr } = this.process;
+    if (exited !== undefined) {
+      throw new Error(`authpeer ended with ${JSON.stringify(exited)}: ${stderr.join("\n")}`);
+    }
     const response = await fetch(
       `http://${this.ready.control}${path}`,
       body === undefined ? {} : { method: "POST", body: JSON.stringify(body) },

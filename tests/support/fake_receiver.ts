@@ -2,9 +2,8 @@
  * A receiver for tests: HTTPS with mutual TLS, at least as strict as Fluentd, with a journal of what
  * came and scripted answers.
  *
- * One habit of Fluentd it cannot have: the TLS server of Deno gives out no session tickets, so no
- * client ever tries to resume a session here. `startResumptionRefusingRelay` put before it has that
- * habit.
+ * Like Fluentd it gives out TLS session tickets and refuses every client that comes back with one
+ * ("session id context uninitialized" in Fluentd's log, and in `handshakeErrors` here).
  */
 import https from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -119,6 +118,7 @@ export class FakeReceiver implements AsyncDisposable {
       server: certificates.server,
       clientAuthorityPem: certificates.authority.certificatePem,
       createServer: (tlsOptions) => receiver.#createServer(tlsOptions),
+      refuseResumption: true,
       onConnection: (connection) => receiver.#restartIdleTimer(connection),
       onClose: (connection) => receiver.#stopIdleTimer(connection),
     });
@@ -365,6 +365,7 @@ export class FakeReceiver implements AsyncDisposable {
 
   #restartIdleTimer(connection: Connection): void {
     this.#stopIdleTimer(connection);
+    if (connection.socket.destroyed) return;
     const timer = setTimeout(() => {
       this.#idle.delete(connection);
       connection.socket.resetAndDestroy();

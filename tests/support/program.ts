@@ -2,14 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { TestProcess } from "./process.ts";
 
-/** What the program is allowed to do; nothing else, and it is never asked at the terminal. */
-export const PROGRAM_PERMISSIONS: readonly string[] = [
-  "--no-prompt",
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-];
+/** Starts the program from source, with the permissions that it has everywhere. */
+const FROM_SOURCE = fileURLToPath(new URL("../../scripts/run", import.meta.url));
 
 /** How to start the program. */
 export interface ProgramOptions {
@@ -39,21 +33,9 @@ export function startProgram(options: ProgramOptions): TestProcess {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  const executable = Deno.env.get("PROGRAM");
-  const root = new URL("../../", import.meta.url);
   return new TestProcess({
-    command: executable ?? Deno.execPath(),
-    args: executable === undefined
-      ? [
-        "run",
-        "--quiet",
-        "--cached-only",
-        `--config=${fileURLToPath(new URL("deno.json", root))}`,
-        ...PROGRAM_PERMISSIONS,
-        fileURLToPath(new URL("main.ts", root)),
-        ...options.args,
-      ]
-      : options.args,
+    command: Deno.env.get("PROGRAM") ?? FROM_SOURCE,
+    args: options.args,
     env: { ...env, ...options.env },
     clearEnv: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

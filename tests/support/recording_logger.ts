@@ -16,6 +16,7 @@ export interface LogQuery {
 
 /** A logger that keeps what it is told and can be waited on. */
 export class RecordingLogger implements Logger {
+  readonly isDebug = true;
   readonly records: LogRecord[] = [];
   readonly #bell = new Bell();
 

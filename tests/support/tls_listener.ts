@@ -2,9 +2,10 @@
  * A listener with mutual TLS that knows what is open: connections can be cut, refused and counted.
  * Closing it fails when a client left something open. Both fake peers stand on it.
  */
-import type { AddressInfo, Server, Socket } from "node:net";
+import net, { type AddressInfo, type Server, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { Bell } from "./bell.ts";
+import { ALERT_INTERNAL_ERROR, readClientHello, resumesSession } from "./client_hello.ts";
 
 /** How to listen. */
 export interface TlsListenerOptions {
@@ -14,6 +15,11 @@ export interface TlsListenerOptions {
   readonly clientAuthorityPem: string;
   /** Makes the server that speaks the protocol above TLS; called again after each `refuse`. */
   readonly createServer: (options: TlsOptions) => Server;
+  /**
+   * Refuses clients that resume a TLS session, with the alert that Fluentd sends: it gives out
+   * tickets and takes none back. @default {false}
+   */
+  readonly refuseResumption?: boolean;
   /** Told when a TCP connection was made and when it is gone. */
   readonly onConnection?: (connection: Connection) => void;
   readonly onClose?: (connection: Connection) => void;
@@ -23,7 +29,7 @@ export interface TlsListenerOptions {
 export interface Connection {
   /** From 1, in the order of their coming. */
   readonly id: number;
-  /** The TCP connection below TLS. */
+  /** The TCP connection to the client, below TLS. */
   readonly socket: Socket;
 }
 
@@ -40,8 +46,10 @@ const LEAK_GRACE_MS = 2000;
 export class TlsListener {
   readonly #options: TlsListenerOptions;
   readonly #bell = new Bell();
-  readonly #open = new Map<string, Connection>();
-  #server: Server | undefined;
+  readonly #open = new Set<Connection>();
+  /** Connections by the place from which the TLS server sees them come. */
+  readonly #places = new Map<string, Connection>();
+  #servers: readonly Server[] = [];
   #port = 0;
   #connections = 0;
   /** What went wrong in handshakes, in order: refused certificates among them. */
@@ -74,12 +82,12 @@ export class TlsListener {
 
   /** The connection that a socket or a part of it belongs to, while it is open. */
   find(socket: RemotePlace): Connection | undefined {
-    return this.#open.get(formatPlace(socket));
+    return this.#places.get(formatPlace(socket));
   }
 
   /** Listens again, on the same port as before. */
   async accept(): Promise<void> {
-    if (this.#server !== undefined) return;
+    if (this.#servers.length > 0) return;
     const server = this.#options.createServer({
       key: this.#options.server.privateKeyPem,
       cert: this.#options.server.certificatePem,
@@ -87,32 +95,33 @@ export class TlsListener {
       requestCert: true,
       rejectUnauthorized: true,
     });
-    server.on("connection", (socket: Socket) => this.#add(socket));
     server.on("tlsClientError", (error: Error) => this.handshakeErrors.push(error.message));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(this.#port, "127.0.0.1", () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-    this.#server = server;
-    this.#port = (server.address() as AddressInfo).port;
+    if (this.#options.refuseResumption === true) {
+      const innerPort = await listen(server, 0);
+      const front = net.createServer((socket) => this.#admit(this.#add(socket), innerPort));
+      this.#port = await listen(front, this.#port);
+      this.#servers = [front, server];
+    } else {
+      server.on("connection", (socket: Socket) => this.#place(this.#add(socket), socket));
+      this.#port = await listen(server, this.#port);
+      this.#servers = [server];
+    }
   }
 
   /** Stops listening and resets every connection: the next attempts find nobody. */
   async refuse(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const servers = this.#servers;
+    this.#servers = [];
+    const closed = servers.map((server) =>
+      new Promise<void>((resolve) => server.close(() => resolve()))
+    );
     this.drop();
-    await closed;
+    await Promise.all(closed);
   }
 
   /** Resets every connection, as a broken network does. */
   drop(): void {
-    for (const { socket } of this.#open.values()) socket.resetAndDestroy();
+    for (const { socket } of this.#open) socket.resetAndDestroy();
   }
 
   /** Resolves when at most `count` connections are open. */
@@ -135,18 +144,58 @@ export class TlsListener {
     if (!clean) throw new Error(leak);
   }
 
-  #add(socket: Socket): void {
+  #add(socket: Socket): Connection {
     const connection: Connection = { id: ++this.#connections, socket };
-    const place = formatPlace(socket);
-    this.#open.set(place, connection);
+    this.#open.add(connection);
     this.#options.onConnection?.(connection);
     socket.on("error", () => {});
     socket.on("close", () => {
-      this.#open.delete(place);
+      this.#open.delete(connection);
       this.#options.onClose?.(connection);
       this.#bell.ring();
     });
+    return connection;
   }
+
+  #place(connection: Connection, remote: RemotePlace): void {
+    const place = formatPlace(remote);
+    this.#places.set(place, connection);
+    connection.socket.on("close", () => this.#places.delete(place));
+  }
+
+  /** Passes a client on to the TLS server, unless it wants to resume a session. */
+  async #admit(connection: Connection, innerPort: number): Promise<void> {
+    const { socket } = connection;
+    const hello = await readClientHello(socket);
+    if (hello === undefined) return;
+    if (resumesSession(hello)) {
+      this.handshakeErrors.push("session id context uninitialized");
+      socket.end(ALERT_INTERNAL_ERROR);
+      return;
+    }
+    const inner = net.connect(innerPort, "127.0.0.1");
+    inner.on("error", () => {});
+    inner.on("close", () => socket.destroy());
+    socket.on("close", () => inner.destroy());
+    inner.on("connect", () => {
+      this.#place(connection, { remoteAddress: inner.localAddress, remotePort: inner.localPort });
+      for (const end of [inner, socket]) end.setNoDelay(true);
+      inner.write(hello);
+      inner.pipe(socket);
+      socket.pipe(inner);
+    });
+  }
+}
+
+/** Listens on 127.0.0.1 and returns the port. */
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
 }
 
 function formatPlace(socket: RemotePlace): string {

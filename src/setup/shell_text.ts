@@ -1,0 +1,9 @@
+/** Writes a text as one word of a POSIX shell, without quotes where none are needed. */
+export function quoteShellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Writes a path for `docker -v`, which takes absolute paths alone. */
+export function dockerPath(path: string): string {
+  return path.startsWith("/") ? quoteShellWord(path) : `"$PWD"/${quoteShellWord(path)}`;
+}

@@ -1,0 +1,26 @@
+import { Fault } from "../core/fault.ts";
+
+const MAGIC = "SQLite format 3\0";
+/** As much of a database as holds the texts of the few tables of Deno KV: its first page. */
+const PAGE_BYTES = 4096;
+/** A table of every version of Deno KV. */
+const OWN_TABLE = "migration_state";
+
+/**
+ * Makes sure that the state file exists, is readable by its owner alone, and is no database of
+ * somebody else, which Deno KV would take over without a word. Whatever is not a database at all is
+ * left for the database to judge.
+ *
+ * @throws {Fault} of kind `state` for a foreign database. @throws what the system says.
+ */
+export async function prepareStateFile(path: string): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  const page = new Uint8Array(PAGE_BYTES);
+  const length = await file.read(page) ?? 0;
+  const text = new TextDecoder("latin1").decode(page.subarray(0, length));
+  if (text.startsWith(MAGIC) && /CREATE TABLE/i.test(text) && !text.includes(OWN_TABLE)) {
+    throw new Fault("state", `State file '${path}' is a database of another program`, {
+      hint: "Move it away, or give this program a storage of its own",
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { AuditEvent } from "../../src/core/event.ts";
+import { RequestBody } from "../../src/fluentd/request.ts";
+import { makeEvent, makeEvents } from "../support/pipeline_ports.ts";
+
+function build(events: readonly AuditEvent[]): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(new RequestBody().build(events));
+}
+
+function withPayload(text: string): AuditEvent {
+  return { ...makeEvent("id"), json: new TextEncoder().encode(text) };
+}
+
+Deno.test("RequestBody.build() makes an empty array of no events, which is a probe", () => {
+  assert.equal(build([]), "[]");
+});
+
+Deno.test("RequestBody.build() sends a lone event as the bare object that it is", () => {
+  assert.equal(build([withPayload('{"a":"ü"}')]), '{"a":"ü"}');
+});
+
+Deno.test("RequestBody.build() sends several events as one array on one line, payloads untouched", () => {
+  const payloads = ['{"a":1e2}', '{ "b" : "\\n" }', "{}"];
+  assert.equal(build(payloads.map(withPayload)), '[{"a":1e2},{ "b" : "\\n" },{}]');
+});
+
+Deno.test("RequestBody.build() takes many events of any size", () => {
+  fc.assert(fc.property(
+    fc.array(fc.dictionary(fc.string(), fc.string({ unit: "grapheme" })), { maxLength: 60 }),
+    (values) => {
+      const body = JSON.parse(build(values.map((value) => withPayload(JSON.stringify(value)))));
+      // An object of fast-check may lack a prototype; JSON gives each one.
+      assert.deepEqual(body, JSON.parse(JSON.stringify(values.length === 1 ? values[0] : values)));
+    },
+  ));
+});
+
+Deno.test("RequestBody.build() leaves nothing of a longer body in the next one", () => {
+  const body = new RequestBody();
+  const decoder = new TextDecoder();
+  for (const count of [500, 3, 1, 0, 2, 700]) {
+    const events = makeEvents(count).map((e, i) =>
+      i % 2 === 0 ? e : makeEvent(e.id, { bytes: 999 })
+    );
+    const text = decoder.decode(body.build(events));
+    assert.equal(
+      text,
+      count === 1
+        ? decoder.decode(events[0]!.json)
+        : `[${events.map((e) => decoder.decode(e.json)).join(",")}]`,
+    );
+  }
+});
+
+Deno.test("RequestBody.build() takes a body of many megabytes", () => {
+  const events = [makeEvent("a", { bytes: 9_000_000 }), makeEvent("b", { bytes: 9_000_000 })];
+  assert.equal(JSON.parse(build(events)).length, 2);
+});
