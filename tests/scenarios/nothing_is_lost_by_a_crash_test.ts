@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { startAuthpeer } from "../support/authpeer.ts";
-import { writeTeleportFiles } from "../support/certificates.ts";
 import { buildEvents, createRandom, expectedJson } from "../support/events.ts";
-import { startFakeAuthServer } from "../support/fake_auth_server.ts";
-import { startFakeReceiver } from "../support/fake_receiver.ts";
+import { startFakePeers } from "../support/fake_peers.ts";
 import { startFluentd } from "../support/fluentd.ts";
 import { judge } from "../support/judge.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
 import { startProgram } from "../support/program.ts";
-import { writeFluentdFiles } from "../support/certificates.ts";
 import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -32,18 +29,12 @@ Deno.test("kill -9 at 20 random moments loses nothing and repeats at most the ev
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
   console.log(`seed ${seed}`);
   const random = createRandom(seed);
-  await using folder = await temporaryFolder();
-  const events = buildEvents({ count: 4000, seed, startMs: Date.now() - 3 * 86_400_000 });
-  await using auth = await startFakeAuthServer({ events });
-  await using receiver = await startFakeReceiver({ keepBodies: false });
-  const config = await writeSettings({
-    folder: folder.path,
-    address: auth.address,
-    identity: (await writeTeleportFiles(folder.path)).identity,
-    url: (path) => receiver.url(path),
-    files: await writeFluentdFiles(folder.path),
+  await using peers = await startFakePeers({
+    events: buildEvents({ count: 4000, seed, startMs: Date.now() - 3 * 86_400_000 }),
+    receiver: { keepBodies: false },
     extra: { batch: "50", "start-time": '"2025-01-01T00:00:00Z"' },
   });
+  const { auth, config, receiver } = peers;
   // Small requests, so that there are many moments to be killed at.
   const args = ["start", "--config", config, "--fluentd-batch-events", "40"];
   const kills = 20;

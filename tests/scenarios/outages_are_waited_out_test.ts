@@ -1,35 +1,27 @@
 import assert from "node:assert/strict";
 import { Code } from "@connectrpc/connect";
-import { writeFluentdFiles, writeTeleportFiles } from "../support/certificates.ts";
 import { buildEvent, buildEvents, expectedJson } from "../support/events.ts";
-import { type FakeAuthServer, startFakeAuthServer } from "../support/fake_auth_server.ts";
-import { type FakeReceiver, startFakeReceiver } from "../support/fake_receiver.ts";
+import type { FakeAuthServer } from "../support/fake_auth_server.ts";
+import { startFakePeers } from "../support/fake_peers.ts";
+import type { FakeReceiver, FakeReceiverOptions } from "../support/fake_receiver.ts";
 import { judge } from "../support/judge.ts";
 import { startProgram } from "../support/program.ts";
-import { writeSettings } from "../support/settings_file.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
 
-/** Both fakes, settings that point at them, and a handler that reads from the beginning of 2026. */
-async function startAll(count: number, options: { keepAliveTimeoutMs?: number } = {}) {
+/** Both fakes, and a handler that reads them in small pages and sends small requests. */
+async function startAll(count: number, receiver: FakeReceiverOptions = {}) {
   await using stack = new AsyncDisposableStack();
-  const folder = stack.use(await temporaryFolder());
   const startMs = Date.now() - 2 * 86_400_000;
-  const auth = stack.use(
-    await startFakeAuthServer({ events: buildEvents({ count, startMs, spanMs: 86_400_000 }) }),
+  const peers = stack.use(
+    await startFakePeers({
+      events: buildEvents({ count, startMs, spanMs: 86_400_000 }),
+      receiver,
+      extra: { "start-time": `"${new Date(startMs - 1000).toISOString()}"`, batch: "20" },
+    }),
   );
-  const receiver = stack.use(await startFakeReceiver(options));
-  const config = await writeSettings({
-    folder: folder.path,
-    address: auth.address,
-    identity: (await writeTeleportFiles(folder.path)).identity,
-    url: (path) => receiver.url(path),
-    files: await writeFluentdFiles(folder.path),
-    extra: { "start-time": `"${new Date(startMs - 1000).toISOString()}"`, batch: "20" },
-  });
-  const args = ["start", "--config", config, "--fluentd-batch-events", "20"];
+  const args = ["start", "--config", peers.config, "--fluentd-batch-events", "20"];
   const program = stack.use(startProgram({ args }));
   const held = stack.move();
-  return { auth, receiver, program, folder, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { ...peers, program, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** Adds a fresh event, waits for it, stops the handler and compares. */

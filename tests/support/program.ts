@@ -12,6 +12,8 @@ export interface ProgramOptions {
   /** The program sees these, and of our own environment only what a runtime needs. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Whether the run adds nothing to the coverage, which costs memory. @default {false} */
+  readonly withoutCoverage?: boolean;
 }
 
 /** What the runtime needs of our environment: where its cache is, whom to trust, coverage. */
@@ -33,6 +35,7 @@ export function startProgram(options: ProgramOptions): TestProcess {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
+  if (options.withoutCoverage === true) delete env["DENO_COVERAGE_DIR"];
   return new TestProcess({
     command: Deno.env.get("PROGRAM") ?? FROM_SOURCE,
     args: options.args,
