@@ -44,6 +44,8 @@ export interface LogStreamOptions {
  * holds them back.
  */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 60 * 1000;
+/** Past windows without an event after which the next event is looked for, however far away it is. */
+const EMPTY_WINDOWS_BEFORE_LEAP = 2;
 const SMALLEST_PAGE = 20;
 const LARGEST_PAGE = 500;
 
@@ -66,8 +68,13 @@ export class LogStream implements EventStream {
     const { clock, pollMs, windowMs, endWhenCaughtUp } = this.#options;
     let position = decodeLogPosition(stored);
     let pageSize = this.#options.pageSize ?? SMALLEST_PAGE;
+    let emptyWindows = 0;
     while (true) {
       const nowMs = clock.nowMs();
+      if (emptyWindows >= EMPTY_WINDOWS_BEFORE_LEAP) {
+        position = afterWindow(position, await this.#findNextTime(position.fromMs, signal));
+        emptyWindows = 0;
+      }
       const pastEndMs = position.fromMs + windowMs;
       const isPast = pastEndMs <= nowMs - CLOCK_TOLERANCE_MS;
       const endMs = isPast ? pastEndMs : Math.max(nowMs, position.fromMs) + CLOCK_TOLERANCE_MS;
@@ -87,10 +94,28 @@ export class LogStream implements EventStream {
         position = page.after;
         cursor = answer.lastKey;
         pageSize = this.#nextPageSize(pageSize, { isLast, isPast });
+        emptyWindows = isPast && page.events.length === 0 ? emptyWindows + 1 : 0;
       } while (cursor !== "");
       if (isPast) continue;
       if (endWhenCaughtUp) return;
       await clock.sleep(pollMs, signal);
+    }
+  }
+
+  /**
+   * Time of the first event after `fromMs`, or of the present where there is none, so that years
+   * before a cluster's first day take one call. Where the server cannot look that far, `fromMs`.
+   */
+  async #findNextTime(fromMs: number, signal: AbortSignal): Promise<number> {
+    const presentMs = this.#options.clock.nowMs() - CLOCK_TOLERANCE_MS;
+    try {
+      const request = { startMs: fromMs, endMs: presentMs, cursor: "", pageSize: 1 };
+      const { items: [first] } = await this.#fetch(request, signal);
+      if (first?.time === undefined) return presentMs;
+      return Math.min(Number(first.time.seconds) * 1000, presentMs);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return fromMs;
     }
   }
 

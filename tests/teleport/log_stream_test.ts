@@ -63,7 +63,7 @@ Deno.test("LogStream.read() asks for as many events as it was told to", async ()
   log.append(buildEvents({ count: 200, spanMs: HOUR_MS }));
   const { stream, client } = openStream(log, { pageSize: 33 });
   await readAll(stream);
-  assert.ok(client.queries.every((query) => query.limit === 33));
+  assert.ok(client.queries.every((query) => query.limit === 33 || query.limit === 1));
 });
 
 Deno.test("LogStream.read() never carries a cursor into another window", async () => {
@@ -200,6 +200,30 @@ Deno.test("LogStream.read() does not let an event of the future hide those that 
   }
   await Promise.all(polls);
   assert.deepEqual(ids, ["future", "now 1", "now 2", "now 3"]);
+});
+
+Deno.test("LogStream.read() leaps over years without an event, and misses none after them", async () => {
+  const log = new AuditLog();
+  log.append(buildEvents({ count: 30, spanMs: 2 * DAY_MS }));
+  log.append([buildEvent({ timeMs: FIRST_EVENT_MS - 700 * DAY_MS })]);
+  const { stream, client } = openStream(log);
+  const start = encodeLogPosition(startOfLog(Date.UTC(2021, 0, 1)));
+  const { ids } = await readAll(stream, start);
+  assert.deepEqual(ids, log.events.map((event) => event.id));
+  assert.ok(client.queries.length < 25, `${client.queries.length} calls`);
+});
+
+Deno.test("LogStream.read() reads window by window where the server cannot look further", async () => {
+  const log = new AuditLog();
+  log.append(buildEvents({ count: 3, spanMs: HOUR_MS }));
+  const { stream, client } = openStream(log);
+  const read = client.getUnstructuredEvents.bind(client);
+  client.getUnstructuredEvents = async (request, options) => {
+    if (request.limit === 1) throw new ConnectError("too much", Code.ResourceExhausted);
+    return await read(request, options);
+  };
+  const { ids } = await readAll(stream, encodeLogPosition(startOfLog(FIRST_EVENT_MS - 9 * DAY_MS)));
+  assert.equal(ids.length, 3);
 });
 
 Deno.test("LogStream.read() passes the wanted types to the server", async () => {
