@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PositionStore } from "../pipeline/ports.ts";
+import { decodeBulkPosition } from "../teleport/bulk_position.ts";
 import { decodeLogPosition, type LogPosition, startOfLog } from "../teleport/log_position.ts";
 import { findPositionAfter, type LogSearchOptions, SEARCH_DAYS } from "../teleport/log_search.ts";
 
@@ -29,18 +30,27 @@ export interface FirstPositionInput {
  */
 export async function firstLogPosition(input: FirstPositionInput): Promise<LogPosition> {
   const { clock, cursor, logger, startMs, store } = input;
-  const stored = await store.read("log");
-  if (stored !== undefined) {
-    const position = decodeLogPosition(stored);
+  const position = await readStored(store);
+  if (position !== undefined) {
     refuseOtherStart(position, input);
     if (cursor !== undefined) logger.info("Setting cursor is not used: the state is there");
     logger.info("Resuming", { from: new Date(position.fromMs).toISOString() });
     return position;
   }
   if (cursor !== undefined) return await searchUntilAnswered({ ...input, cursor });
-  const position = startOfLog(startMs ?? clock.nowMs());
-  logger.info("Starting", { from: new Date(position.fromMs).toISOString() });
-  return position;
+  const start = startOfLog(startMs ?? clock.nowMs());
+  logger.info("Starting", { from: new Date(start.fromMs).toISOString() });
+  return start;
+}
+
+/** How far the log got, by whichever way it was read last. */
+async function readStored(store: PositionStore): Promise<LogPosition | undefined> {
+  const log = await store.read("log");
+  if (log !== undefined) return decodeLogPosition(log);
+  const bulk = await store.read("bulk");
+  if (bulk === undefined) return undefined;
+  const { date, log: start } = decodeBulkPosition(bulk);
+  return { ...start, fromMs: Math.max(start.fromMs, Date.parse(date)) };
 }
 
 function refuseOtherStart(position: LogPosition, { startMs, storage }: FirstPositionInput): void {

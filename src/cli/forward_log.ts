@@ -1,6 +1,5 @@
 import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
-import { createEventFilter } from "../core/event_filter.ts";
 import { Fault } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import { FluentdLanes, FluentdSink } from "../fluentd/fluentd_sink.ts";
@@ -8,7 +7,6 @@ import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
 import { DryRunSink } from "../pipeline/dry_run_sink.ts";
 import type { PositionStore, Sink } from "../pipeline/ports.ts";
-import { superviseStream } from "../pipeline/supervise_stream.ts";
 import { KvPositionStore } from "../state/kv_position_store.ts";
 import { MemoryPositionStore } from "../state/memory_position_store.ts";
 import { QuarantineFile } from "../state/quarantine_file.ts";
@@ -16,9 +14,11 @@ import { openStorageFolder, storageFolderFor } from "../state/storage_folder.ts"
 import { StorageLock } from "../state/storage_lock.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
-import { LogStream } from "../teleport/log_stream.ts";
-import { encodeLogPosition } from "../teleport/log_position.ts";
+import type { LogPosition } from "../teleport/log_position.ts";
 import { firstLogPosition } from "./first_position.ts";
+import type { Forwarding } from "./forwarding.ts";
+import { LogForwarding } from "./log_forwarding.ts";
+import { createSessionScheduler } from "./session_forwarding.ts";
 import type { StopSignals } from "./stop_signals.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,18 +35,18 @@ export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
 /** Longest wait for an answer of the receiver, as in the Go handler. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** What waits between Teleport and Fluentd: enough for the next request to be ready in time. */
-const MAX_BYTES_IN_FLIGHT = 4 * 1024 * 1024;
+const MODES = {
+  paged: "Reading the audit log by pages: this server has no bulk export",
+  bulk: "Reading the audit log by chunks: this server has bulk export",
+};
 
 /** Builds everything that a run consists of, and runs it until it ends or is stopped. */
 export async function forwardLog(input: ForwardLogInput): Promise<void> {
-  const { abort, clock, config, credentials, logger, stop } = input;
+  const { clock, config, credentials, logger } = input;
   using cleanup = new DisposableStack();
   const folder = storageFolderFor(config.storage, config.teleportAddr);
   const store = cleanup.use(await openStore(input, folder));
   const connection = cleanup.use(createAuthConnection({ ...config.teleportAddr, credentials }));
-  const { sink, lanes } = createSink(input);
-  if (lanes !== undefined) cleanup.use(lanes);
   const observer = new DeliveryLog({
     logger,
     clock,
@@ -54,31 +54,45 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   });
   const firstPosition = await readFirstPosition(input, { store, connection });
   if (firstPosition === undefined) return;
-  const stream = new LogStream({
-    auditLog: connection.auditLog,
-    clock,
-    types: config.types,
-    pageSize: config.batch,
-    windowMs: config.windowSizeMs,
-    pollMs: config.timeoutMs,
-    endWhenCaughtUp: config.exitOnLastEvent,
-  });
   try {
-    await superviseStream({
-      stream,
-      firstPosition: encodeLogPosition(firstPosition),
-      filter: createEventFilter({ types: config.types, skipTypes: config.skipEventTypes }),
-      sink,
+    await runStreams({
+      ...input,
       store,
-      quarantine: new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
+      connection,
       observer,
-      clock,
-      maxBytes: MAX_BYTES_IN_FLIGHT,
-      stop,
-      abort,
-    });
+      quarantine: new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
+      sinkFor: createSinks(input, cleanup),
+    }, { firstPosition, logger });
   } finally {
     observer.finish();
+  }
+}
+
+/** Runs the log and the sessions that it opens; the end of the log lets the sessions come to theirs. */
+async function runStreams(
+  all: Forwarding,
+  { firstPosition, logger }: { firstPosition: LogPosition; logger: Logger },
+): Promise<void> {
+  // What ends one of them ends the other.
+  const ended = new AbortController();
+  const forwarding = { ...all, stop: AbortSignal.any([all.stop, ended.signal]) };
+  // Reading a recording is an event of its own in the audit log: a dry run leaves no such traces.
+  const sessions = forwarding.config.dryRun ? undefined : createSessionScheduler(forwarding);
+  const left = await sessions?.load() ?? 0;
+  if (left > 0) logger.info("Session recordings are waiting from an earlier run", { count: left });
+  const log = new LogForwarding(forwarding, {
+    sessions,
+    onMode: (mode) => logger.info(MODES[mode]),
+  });
+  const running = [
+    log.run(firstPosition).then(() => sessions?.drain()),
+    sessions?.run(),
+  ];
+  try {
+    await Promise.all(running);
+  } finally {
+    ended.abort();
+    await Promise.allSettled(running);
   }
 }
 
@@ -99,24 +113,29 @@ async function openStore(
   const held = cleanup.move();
   return {
     read: (streamId) => store.read(streamId),
+    list: (prefix) => store.list(prefix),
     commit: (commit) => store.commit(commit),
+    forget: (streamIds) => store.forget(streamIds),
     [Symbol.dispose]: () => held[Symbol.dispose](),
   };
 }
 
-function createSink(input: ForwardLogInput): { sink: Sink; lanes?: FluentdLanes } {
+/** The sinks of the run share their lanes. */
+function createSinks(input: ForwardLogInput, cleanup: DisposableStack): (url: string) => Sink {
   const { clock, config, logger, receiverTls } = input;
   const limits = { maxEvents: config.fluentdBatchEvents, maxBytes: MAX_BODY_BYTES };
-  if (config.dryRun) return { sink: new DryRunSink(limits) };
-  const lanes = new FluentdLanes({
-    tls: receiverTls,
-    userAgent: `teleport-event-handler/${VERSION}`,
-    timeoutMs: REQUEST_TIMEOUT_MS,
-    clock,
-    logger,
-    maxLanes: config.fluentdMaxConnections || config.concurrency * 2,
-  });
-  return { sink: new FluentdSink({ lanes, url: config.fluentdUrl, limits }), lanes };
+  if (config.dryRun) return () => new DryRunSink(limits);
+  const lanes = cleanup.use(
+    new FluentdLanes({
+      tls: receiverTls,
+      userAgent: `teleport-event-handler/${VERSION}`,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      clock,
+      logger,
+      maxLanes: config.fluentdMaxConnections || config.concurrency * 2,
+    }),
+  );
+  return (url) => new FluentdSink({ lanes, url, limits });
 }
 
 /** Undefined when the run was stopped before Teleport could be asked. */

@@ -202,13 +202,20 @@ export const SETTINGS = {
     min: "1s",
     doc: "Span of time that the events asked of Teleport in one go may cover",
   },
+  "lookback": {
+    kind: "duration",
+    group: "Events",
+    default: "5m",
+    min: "0s",
+    doc: "How far back events that appear late are still looked for; 0s looks for none",
+  },
   "concurrency": {
     kind: "int",
     group: "Events",
     default: "5",
     min: 1,
     max: 1000,
-    doc: "Most session recordings forwarded at once",
+    doc: "Most session recordings forwarded at once, and most chunks of a bulk export",
   },
 
   "storage": {

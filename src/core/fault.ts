@@ -8,6 +8,7 @@
  * - `denied`: the peer refuses us by policy; a role or setting must change.
  * - `protocol`: the peer answered what it never should.
  * - `unsupported`: the peer does not know the call.
+ * - `missing`: the peer does not have what was asked for.
  * - `state`: the stored state cannot be read or written.
  * - `internal`: a defect of this program.
  */
@@ -19,6 +20,7 @@ export type FaultKind =
   | "denied"
   | "protocol"
   | "unsupported"
+  | "missing"
   | "state"
   | "internal";
 
@@ -31,6 +33,7 @@ export const EXIT_CODES: { readonly [kind in FaultKind]: number } = {
   denied: 1,
   protocol: 1,
   unsupported: 1,
+  missing: 1,
   state: 1,
   internal: 1,
 };
@@ -41,6 +44,7 @@ const TRANSIENT: ReadonlySet<FaultKind> = new Set([
   "denied",
   "protocol",
   "unsupported",
+  "missing",
 ]);
 
 /** How to describe a fault beyond its message. */

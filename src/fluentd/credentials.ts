@@ -68,16 +68,24 @@ function readKey(path: string, pem: string, passphrase: string | undefined): str
 }
 
 function hintFor(error: unknown, path: string): string {
+  const [from, to] = [quoteForShell(path), quoteForShell(`${path}.new`)];
+  const command = `openssl pkcs8 -topk8 -in ${from} -out ${to} && mv ${to} ${from}`;
   switch (error instanceof PrivateKeyError ? error.reason : "unreadable") {
     case "legacy-encryption":
-      return `Convert it with: openssl pkcs8 -topk8 -in ${path} -out ${path}.new && mv ${path}.new ${path}`;
+      return `Convert it with: ${command}`;
     case "passphrase-missing":
       return "Set fluentd.key-passphrase-file, or FDFWD_FLUENTD_KEY_PASSPHRASE in the environment";
     case "passphrase-wrong":
-      return "Check fluentd.key-passphrase-file or FDFWD_FLUENTD_KEY_PASSPHRASE";
+      // The runtime says the same of a wrong passphrase and of a cipher other than AES.
+      return "Check fluentd.key-passphrase-file or FDFWD_FLUENTD_KEY_PASSPHRASE; " +
+        `if it is right, the key needs an encryption with AES: ${command}`;
     default:
       return "fluentd.key must be a private key in PEM form";
   }
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function readText(path: string): Promise<string> {

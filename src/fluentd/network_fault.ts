@@ -45,6 +45,12 @@ const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] 
 ];
 
 /**
+ * `fetch` tries once more by itself after a connection was lost, and resumes the TLS session for it,
+ * which Fluentd refuses: the alert hides the loss that came before.
+ */
+const REFUSED_RESUMPTION = /fatal alert: InternalError/;
+
+/**
  * Describes an error of `fetch` without its head: that names the URL, which may hold a token, and our
  * own port, which makes each of a row of equal failures look new.
  */
@@ -60,6 +66,9 @@ export function classifyNetworkError(error: unknown): Delivery {
     return { kind: "retry", reason: "no answer in time" };
   }
   const text = describeNetworkError(error);
+  if (REFUSED_RESUMPTION.test(text)) {
+    return { kind: "retry", reason: "Fluentd closed the connection" };
+  }
   const lasting = LASTING.find((row) => row.pattern.test(text));
   if (lasting !== undefined) {
     return { kind: "misconfigured", reason: `${lasting.reason} (${text})` };

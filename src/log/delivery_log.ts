@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type AuditEvent, formatEventTime } from "../core/event.ts";
 import type { Logger } from "../core/logger.ts";
-import type { PipelineObserver, RejectedEvent, Retry } from "../pipeline/ports.ts";
+import type { ParkedStream, PipelineObserver, RejectedEvent, Retry } from "../pipeline/ports.ts";
 
 /** How deliveries are told. */
 export interface DeliveryLogOptions {
@@ -11,8 +11,11 @@ export interface DeliveryLogOptions {
   readonly sentMessage: string;
 }
 
+const SESSION = "session/";
 /** While catching up, one line stands for the events of so long. */
 const SUMMARY_MS = 1000;
+/** Reasons that differ each time are told of so often; then only attempts 2, 4, 8 … are. */
+const MAX_REASONS = 10;
 const PEERS: { readonly [peer in Retry["peer"]]: string } = {
   receiver: "Fluentd",
   source: "Teleport",
@@ -25,23 +28,32 @@ const PEERS: { readonly [peer in Retry["peer"]]: string } = {
  */
 export class DeliveryLog implements PipelineObserver {
   readonly #options: DeliveryLogOptions;
+  /** Events sent of each session that is under way. */
+  readonly #sessions = new Map<string, number>();
   #deliveredCount = 0;
   #rejectedCount = 0;
   #filteredCount = 0;
   #summaryCount = 0;
   #summarySinceMs = 0;
   #summaryLast: AuditEvent | undefined;
-  #lastReasons = new Map<string, string>();
+  #isCatchingUp = false;
+  /** Reasons told of in each outage. */
+  readonly #toldReasons = new Map<string, Set<string>>();
 
   constructor(options: DeliveryLogOptions) {
     this.#options = options;
   }
 
-  delivered(_streamId: string, events: readonly AuditEvent[], backlog: boolean): void {
+  delivered(streamId: string, events: readonly AuditEvent[], backlog: boolean): void {
     const { clock, logger, sentMessage } = this.#options;
+    if (streamId.startsWith(SESSION)) {
+      this.#sessions.set(streamId, (this.#sessions.get(streamId) ?? 0) + events.length);
+      return;
+    }
     this.#deliveredCount += events.length;
     const nowMs = clock.monotonicMs();
     if (!backlog) {
+      this.#isCatchingUp = false;
       this.#writeSummary(nowMs);
       for (const event of events) logger.info(sentMessage, describeEvent(event));
       return;
@@ -49,7 +61,9 @@ export class DeliveryLog implements PipelineObserver {
     if (logger.isDebug) {
       for (const event of events) logger.debug(sentMessage, describeEvent(event));
     }
-    if (this.#summaryCount === 0 && this.#summaryLast === undefined) this.#summarySinceMs = nowMs;
+    // Nothing is known of the time that the first events took.
+    if (!this.#isCatchingUp) this.#summarySinceMs = nowMs - SUMMARY_MS;
+    this.#isCatchingUp = true;
     this.#summaryCount += events.length;
     this.#summaryLast = events.at(-1);
     if (nowMs - this.#summarySinceMs >= SUMMARY_MS) this.#writeSummary(nowMs);
@@ -74,9 +88,7 @@ export class DeliveryLog implements PipelineObserver {
       ? `${PEERS[peer]} needs attention, trying again: ${reason}`
       : `${PEERS[peer]} is not available, trying again: ${reason}`;
     const fields = { stream: streamId, attempt, next_try: `${(delayMs / 1000).toFixed(1)}s` };
-    const key = `${streamId} ${peer}`;
-    const isNew = this.#lastReasons.get(key) !== reason;
-    this.#lastReasons.set(key, reason);
+    const isNew = this.#noteReason(`${streamId} ${peer}`, reason);
     // The first of a kind and then the 2nd, 4th, 8th …: an outage of hours is a few lines.
     if (!isNew && (attempt & (attempt - 1)) !== 0) logger.debug(message, fields);
     else if (lasting) logger.error(message, fields);
@@ -84,7 +96,7 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void {
-    this.#lastReasons.delete(`${streamId} ${peer}`);
+    this.#toldReasons.delete(`${streamId} ${peer}`);
     this.#options.logger.info(`${PEERS[peer]} is available again`, {
       stream: streamId,
       failed_attempts: attempts,
@@ -92,11 +104,32 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   caughtUp(streamId: string): void {
+    this.#isCatchingUp = false;
     this.#writeSummary(this.#options.clock.monotonicMs());
     this.#options.logger.info("Caught up with the audit log, waiting for new events", {
       stream: streamId,
       sent: this.#deliveredCount,
     });
+  }
+
+  finished(streamId: string): void {
+    if (!streamId.startsWith(SESSION)) return;
+    this.#options.logger.info("Session recording sent", {
+      id: streamId.slice(SESSION.length),
+      events: this.#sessions.get(streamId) ?? 0,
+    });
+    this.#sessions.delete(streamId);
+  }
+
+  parked({ attempt, delayMs, reason, streamId }: ParkedStream): void {
+    const { logger } = this.#options;
+    const fields = { stream: streamId, attempt, next_try: `${Math.round(delayMs / 1000)}s` };
+    logger.info(`Set aside for another try: ${reason}`, fields);
+  }
+
+  abandoned(streamId: string, reason: string): void {
+    this.#sessions.delete(streamId);
+    this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
   }
 
   /** Writes the last summary line and the totals of the run. */
@@ -107,6 +140,15 @@ export class DeliveryLog implements PipelineObserver {
       skipped: this.#filteredCount,
       quarantined: this.#rejectedCount,
     });
+  }
+
+  /** Whether the reason is one that this outage has not shown yet. */
+  #noteReason(outage: string, reason: string): boolean {
+    const told = this.#toldReasons.get(outage) ?? new Set();
+    this.#toldReasons.set(outage, told);
+    if (told.has(reason) || told.size >= MAX_REASONS) return false;
+    told.add(reason);
+    return true;
   }
 
   #writeSummary(nowMs: number): void {

@@ -1,4 +1,5 @@
 import type { LogFields, LogLevel } from "../core/logger.ts";
+import { escapeControls } from "./escape_controls.ts";
 
 const NAMES: { readonly [level in LogLevel]: string } = {
   debug: "DEBU",
@@ -39,16 +40,4 @@ export function formatTextLine(line: TextLine, options: { readonly color: boolea
 function formatValue(value: string | number | boolean): string {
   const text = String(value);
   return /^[A-Za-z0-9._/@^+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
-}
-
-/**
- * What a peer said must not move the cursor, forge a line or turn the reading direction: controls of
- * both ranges, the format characters among which are those for right-to-left, and line separators.
- */
-function escapeControls(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => {
-    const quoted = JSON.stringify(c).slice(1, -1);
-    return quoted !== c ? quoted : [...Array(c.length).keys()]
-      .map((i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
-  });
 }

@@ -5,7 +5,15 @@ import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import { BatchDelivery, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
-import type { EventStream, PipelineObserver, PositionStore, Quarantine, Sink } from "./ports.ts";
+import type { AuditEvent } from "../core/event.ts";
+import type {
+  EventStream,
+  PipelineObserver,
+  PositionStore,
+  Quarantine,
+  Sink,
+  StreamPosition,
+} from "./ports.ts";
 
 /** What forwarding one stream takes. */
 export interface ForwardOptions {
@@ -18,6 +26,10 @@ export interface ForwardOptions {
   readonly quarantine: Quarantine;
   readonly observer: PipelineObserver;
   readonly clock: Clock;
+  /** What events cause: streams to open in the same commit as the position that passes them. */
+  readonly findOpened?: (events: readonly AuditEvent[]) => readonly StreamPosition[];
+  /** Told of streams that were opened, once that is committed. */
+  readonly onOpened?: (streams: readonly StreamPosition[]) => void;
   /** Bytes of payload that may wait between the source and the receiver. */
   readonly maxBytes: number;
   /** Asks for a clean end: no more reading, the request under way may finish. */
@@ -72,6 +84,7 @@ async function readPages(
 
 async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<void> {
   const { sink, observer, stop, stream } = options;
+  const findOpened = options.findOpened ?? (() => []);
   const delivery = new BatchDelivery({ ...options, streamId: stream.id });
   const committer = new Committer(options);
   let caughtUp = false;
@@ -81,14 +94,16 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
       if (batch === undefined) break;
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
       let { position, backlog } = batch;
+      const opened = [...findOpened(batch.events)];
       const takeMore = (): MoreEvents => {
         batch = queue.takeNow(sink.limits);
         if (batch === undefined) return queue.isDrained ? "ended" : "waiting";
         ({ position, backlog } = batch);
+        opened.push(...findOpened(batch.events));
         return batch.events;
       };
       await delivery.deliver(batch.events, batch.backlog, takeMore);
-      await committer.commit(position);
+      await committer.commit(position, opened);
       if (!backlog && !caughtUp) observer.caughtUp(stream.id);
       caughtUp = !backlog;
     }
@@ -110,13 +125,13 @@ class Committer {
   }
 
   /** Starts to commit the position once the one before is committed. @throws what that one failed by. */
-  async commit(position: Position): Promise<void> {
+  async commit(position: Position, open: readonly StreamPosition[]): Promise<void> {
     await this.#running;
     if (this.#failure !== undefined) throw this.#failure.error;
     const text = JSON.stringify(position);
-    if (text === this.#committed) return;
+    if (text === this.#committed && open.length === 0) return;
     this.#committed = text;
-    this.#running = this.#commitUntilDone(position).catch((error) => {
+    this.#running = this.#commitUntilDone(position, open).catch((error) => {
       this.#failure = { error };
     });
   }
@@ -128,12 +143,15 @@ class Committer {
   }
 
   /** A full disk or a store that is away holds the stream up; it neither ends nor repeats it. */
-  async #commitUntilDone(position: Position): Promise<void> {
-    const { clock, observer, store, stop, stream: { id: streamId } } = this.#options;
+  async #commitUntilDone(position: Position, open: readonly StreamPosition[]): Promise<void> {
+    const { clock, observer, onOpened, store, stop, stream: { id: streamId } } = this.#options;
     const backoff = new Backoff({ firstMs: 500 });
     while (true) {
       try {
-        await store.commit({ streamId, position });
+        await store.commit(
+          open.length === 0 ? { streamId, position } : { streamId, position, open },
+        );
+        if (open.length > 0) onOpened?.(open);
         if (backoff.failures > 0) observer.recovered(streamId, "state", backoff.failures);
         return;
       } catch (error) {

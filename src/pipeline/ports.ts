@@ -49,19 +49,31 @@ export interface BatchLimits {
   readonly maxBytes: number;
 }
 
-/** One step forward, written whole or not at all. */
-export interface Commit {
+/** A stream and where it resumes. */
+export interface StreamPosition {
   readonly streamId: string;
   readonly position: Position;
 }
 
+/** One step forward, written whole or not at all. */
+export interface Commit extends StreamPosition {
+  /** Streams that begin with this step. One that the store knows already stays as it is. */
+  readonly open?: readonly StreamPosition[];
+  /** Streams that end with this step. */
+  readonly forget?: readonly string[];
+}
+
 /**
- * Remembers how far each stream got. A commit that returned survives a crash of the process.
- * Both throw a `Fault` of kind `state`; after a failed commit the old position stands.
+ * Remembers how far each stream got. A commit that returned survives a crash of the process. All
+ * methods throw a `Fault` of kind `state`; after a failed commit the old positions stand.
  */
 export interface PositionStore {
   read(streamId: string): Promise<Position | undefined>;
+  /** All streams whose ids begin with `prefix`, such as `session/`, in the order of their ids. */
+  list(prefix: string): AsyncIterable<StreamPosition>;
   commit(commit: Commit): Promise<void>;
+  /** Drops streams that are done with. */
+  forget(streamIds: readonly string[]): Promise<void>;
 }
 
 /** An event that nobody will take, with the receiver's words. */
@@ -92,6 +104,15 @@ export interface Retry {
   readonly lasting: boolean;
 }
 
+/** A stream that waits for another try. */
+export interface ParkedStream {
+  readonly streamId: string;
+  readonly reason: string;
+  /** Tries without progress so far. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
 /** Told what the pipeline does: the log and the counters listen here. Must not throw. */
 export interface PipelineObserver {
   /** The receiver has taken these events, in this order. */
@@ -105,4 +126,10 @@ export interface PipelineObserver {
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void;
   /** Everything that the source had is delivered. */
   caughtUp(streamId: string): void;
+  /** A stream with an end has come to it. */
+  finished(streamId: string): void;
+  /** A stream is set aside, so that others can go on. */
+  parked(parked: ParkedStream): void;
+  /** A stream is given up: what is left of it will not arrive. */
+  abandoned(streamId: string, reason: string): void;
 }

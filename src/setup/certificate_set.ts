@@ -18,6 +18,12 @@ export interface CertificateSet {
   readonly certificates: readonly CertificateReport[];
 }
 
+/**
+ * The only curve that works with Fluentd's default of TLS 1.2 alone: there OpenSSL signs with SHA-384,
+ * the first that our TLS offers, and our TLS takes that from a P-384 key and not from a P-256 one.
+ */
+const CURVE = "P-384";
+
 const SUBJECTS = {
   ca: "Teleport event handler CA",
   server: "Fluentd server",
@@ -41,7 +47,7 @@ export async function issueCertificateSet(
   const { createAuthority, issueCertificate } = await import("../tls/issue_certificates.ts");
   const { keyType, names, rsaBits } = options;
   const validity = { notBeforeMs: nowMs - BACKDATED_MS, notAfterMs: nowMs + options.ttlMs };
-  const shared = { keyType, rsaBits, ...validity };
+  const shared = { keyType, rsaBits, curve: CURVE, ...validity } as const;
   const ca = await createAuthority({ commonName: SUBJECTS.ca, ...shared });
   const [server, client] = await Promise.all([
     issueCertificate(ca, {

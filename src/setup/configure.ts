@@ -21,7 +21,7 @@ import {
   renderDestinationConf,
   renderDockerfile,
 } from "./destination.ts";
-import { type SetupDisk, writeFileSet } from "./file_set.ts";
+import { reasonOf, type SetupDisk, writeFileSet } from "./file_set.ts";
 import { FLUENT_CONF, renderClassicFluentConf, renderFluentConf } from "./fluent_conf.ts";
 import { findFluentPassphrase, UNKNOWN_PASSPHRASE } from "./fluent_source.ts";
 import { HANDLER_TOML, renderHandlerToml } from "./handler_toml.ts";
@@ -218,8 +218,7 @@ function findKeptPassphrase(
   existing: ReadonlySet<string>,
 ): ServerKeySecret {
   const keyName = `${options.names.server}.key`;
-  const read = (name: string) =>
-    existing.has(name) ? Deno.readTextFileSync(`${options.folder}/${name}`) : "";
+  const read = (name: string) => existing.has(name) ? readExisting(options, name) : "";
   const key = read(keyName);
   const confs = [FLUENT_CONF, ...options.destinations.map(destinationConfName)];
   for (const passphrase of [undefined, ...confs.map((conf) => findFluentPassphrase(read(conf)))]) {
@@ -228,7 +227,21 @@ function findKeptPassphrase(
       return { passphrase, source: passphrase === undefined ? "none" : "kept" };
     } catch (error) {
       if (!(error instanceof PrivateKeyError || error instanceof SyntaxError)) throw error;
+      // The old encryption cannot be undone here, and so not be tried: what stood there is kept.
+      const isLegacy = error instanceof PrivateKeyError && error.reason === "legacy-encryption";
+      if (isLegacy && passphrase !== undefined) return { passphrase, source: "kept" };
     }
   }
   return { passphrase: UNKNOWN_PASSPHRASE, source: "unknown" };
+}
+
+function readExisting(options: SetupOptions, name: string): string {
+  try {
+    return Deno.readTextFileSync(`${options.folder}/${name}`);
+  } catch (error) {
+    throw new Fault("state", `Cannot read ${shownPath(options, name)}: ${reasonOf(error)}`, {
+      hint: "It is needed for the passphrase of the server key that stays",
+      cause: error,
+    });
+  }
 }

@@ -17,7 +17,6 @@ export const DATADOG: Destination = {
   @type datadog
   api_key "REPLACE_datadog_api_key"
   host "http-intake.logs.REPLACE_datadog_site"
-  port 443
   use_ssl true
   use_compression true
   dd_source teleport

@@ -7,7 +7,7 @@ export interface SetupDisk {
   makeFolder(path: string): void;
   /** Writes a file that does not exist yet, and waits until it is on the disk. */
   writeNew(path: string, text: string, mode: number): void;
-  /** Gives a file a second name. */
+  /** Gives a file a second name, or makes a copy where the disk knows no second names. */
   link(from: string, to: string): void;
   /** Renames a file over whatever has the name. */
   rename(from: string, to: string): void;
@@ -24,7 +24,13 @@ export const systemDisk: SetupDisk = {
     for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
     file.syncSync();
   },
-  link: (from, to) => Deno.linkSync(from, to),
+  link(from, to) {
+    try {
+      Deno.linkSync(from, to);
+    } catch {
+      Deno.copyFileSync(from, to);
+    }
+  },
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
 };

@@ -13,8 +13,8 @@ export function renderHandlerToml(options: SetupOptions): string {
 storage = ${quote(storage)}
 # Pause before new events are looked for.
 timeout = "10s"
-# Events asked of Teleport at once.
-batch = 20
+# Events asked of Teleport at once. Left out, it grows from 20 to 500 while there is a backlog.
+#batch = 20
 
 [forward.fluentd]
 ca = ${path(`${names.ca}.crt`)}

@@ -159,7 +159,9 @@ After=network-online.target
 
 [Service]
 WorkingDirectory=${folder}
-ExecStart=/usr/local/bin/teleport-event-handler start --config ${shownPath(options, HANDLER_TOML)}
+ExecStart=/usr/local/bin/teleport-event-handler start --config ${
+    quoteUnitWord(shownPath(options, HANDLER_TOML))
+  }
 Restart=always
 RestartSec=5
 
@@ -191,6 +193,12 @@ helm install teleport-plugin-event-handler teleport/teleport-plugin-event-handle
 Look at \`fluentd.url\` in the values first. The chart runs the official event handler unless its
 \`image.repository\` and \`image.tag\` name an image of this one.
 `;
+}
+
+/** Quotes a word of a systemd unit; a percent sign would begin a specifier. */
+function quoteUnitWord(text: string): string {
+  const word = text.replaceAll("%", "%%");
+  return /\s/.test(word) ? `"${word}"` : word;
 }
 
 function markdownCode(text: string): string {

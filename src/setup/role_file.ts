@@ -2,8 +2,8 @@
 export const ROLE_FILE = "teleport-event-handler-role.yaml";
 
 /**
- * Renders the role and the user of the handler. The role comes first, because Teleport refuses a user
- * whose role does not exist yet and takes the documents in their order.
+ * Renders the role and the user of the handler. The role comes first, as newer official handlers have
+ * it: `tctl create` takes the documents in their order, and the user refers to the role.
  */
 export function renderRole({ autoLock }: { readonly autoLock: boolean }): string {
   const lock = autoLock

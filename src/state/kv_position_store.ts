@@ -1,12 +1,14 @@
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
-import type { Commit, PositionStore } from "../pipeline/ports.ts";
+import type { Commit, PositionStore, StreamPosition } from "../pipeline/ports.ts";
 import { prepareStateFile } from "./state_file.ts";
 
 /** All keys begin with the format of what is stored below; an incompatible change takes the next. */
 const ROOT = ["v1"] as const;
 /** Largest value: Deno KV takes 64 KiB. */
 const MAX_VALUE_BYTES = 60 * 1024;
+/** Streams opened or forgotten in one atomic write, of which Deno KV takes 1,000 changes. */
+const MAX_OPENED = 500;
 
 /** What the database's words mean (SQLite's messages, as Deno KV passes them on). */
 const CAUSES: readonly {
@@ -26,7 +28,8 @@ const CAUSES: readonly {
     hint: "Make room; nothing is lost meanwhile",
   },
   {
-    pattern: /readonly|read-only|unable to open|denied|not permitted|Not a directory|No such file/i,
+    pattern:
+      /readonly|read-only|unable to open|denied|not permitted|(is|not) a directory|no such file/i,
     message: "cannot be opened for writing",
     hint: "Check the owner and the mode of the storage folder",
   },
@@ -76,16 +79,66 @@ export class KvPositionStore implements PositionStore, Disposable {
   }
 
   async read(streamId: string): Promise<Position | undefined> {
-    let value: unknown;
-    try {
-      ({ value } = await this.#kv.get(positionKey(streamId)));
-    } catch (error) {
-      throw toStateFault(this.#path, error);
+    const { value } = await this.#attempt(() => this.#kv.get(positionKey(streamId)));
+    return value === null ? undefined : this.#parse(streamId, value);
+  }
+
+  async *list(prefix: string): AsyncGenerator<StreamPosition> {
+    const selector = {
+      start: positionKey(prefix),
+      // No id goes on with this character, which sorts after all others.
+      end: positionKey(prefix + "\u{10ffff}"),
+    };
+    const entries = this.#kv.list(selector, { batchSize: 500 });
+    while (true) {
+      const { done, value: entry } = await this.#attempt(() => entries.next());
+      if (done) return;
+      const streamId = String(entry.key.at(-1));
+      yield { streamId, position: this.#parse(streamId, entry.value) };
     }
-    if (value === null) return undefined;
+  }
+
+  async commit({ forget, open, position, streamId }: Commit): Promise<void> {
+    const fresh = await this.#withoutKnown(open ?? []);
+    // What is opened must not be forgotten by a crash: the position that passes it comes last.
+    for (let first = 0; first < fresh.length - MAX_OPENED; first += MAX_OPENED) {
+      await this.#write(fresh.slice(first, first + MAX_OPENED), []);
+    }
+    const rest = fresh.slice(Math.max(0, Math.ceil(fresh.length / MAX_OPENED) - 1) * MAX_OPENED);
+    await this.#write([...rest, { streamId, position }], forget ?? []);
+  }
+
+  async forget(streamIds: readonly string[]): Promise<void> {
+    for (let first = 0; first < streamIds.length; first += MAX_OPENED) {
+      await this.#write([], streamIds.slice(first, first + MAX_OPENED));
+    }
+  }
+
+  async #withoutKnown(streams: readonly StreamPosition[]): Promise<StreamPosition[]> {
+    const fresh = new Map<string, StreamPosition>();
+    for (const stream of streams) {
+      if (await this.read(stream.streamId) === undefined) fresh.set(stream.streamId, stream);
+    }
+    return [...fresh.values()];
+  }
+
+  async #write(put: readonly StreamPosition[], forget: readonly string[]): Promise<void> {
+    const atomic = this.#kv.atomic();
+    for (const { position, streamId } of put) {
+      const value = toBytes(position);
+      if (value.length > MAX_VALUE_BYTES) {
+        throw new Fault("internal", `Position of '${streamId}' takes ${value.length} bytes`);
+      }
+      atomic.set(positionKey(streamId), value);
+    }
+    for (const streamId of forget) atomic.delete(positionKey(streamId));
+    await this.#attempt(() => atomic.commit());
+  }
+
+  #parse(streamId: string, value: unknown): Position {
     try {
       const position: unknown = JSON.parse(new TextDecoder().decode(value as Uint8Array));
-      if (typeof position === "object" && position !== null) return position as Position;
+      if (isPosition(position)) return position;
     } catch {
       // Reported below: whatever else stands there is not ours.
     }
@@ -94,13 +147,9 @@ export class KvPositionStore implements PositionStore, Disposable {
     });
   }
 
-  async commit(commit: Commit): Promise<void> {
-    const value = toBytes(commit.position);
-    if (value.length > MAX_VALUE_BYTES) {
-      throw new Fault("internal", `Position of '${commit.streamId}' takes ${value.length} bytes`);
-    }
+  async #attempt<T>(call: () => Promise<T>): Promise<T> {
     try {
-      await this.#kv.set(positionKey(commit.streamId), value);
+      return await call();
     } catch (error) {
       throw toStateFault(this.#path, error);
     }
@@ -109,6 +158,10 @@ export class KvPositionStore implements PositionStore, Disposable {
   [Symbol.dispose](): void {
     this.#kv.close();
   }
+}
+
+function isPosition(value: unknown): value is Position {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function positionKey(streamId: string): Deno.KvKey {

@@ -1,5 +1,5 @@
 import type { Position } from "../core/position.ts";
-import type { Commit, PositionStore } from "../pipeline/ports.ts";
+import type { Commit, PositionStore, StreamPosition } from "../pipeline/ports.ts";
 
 /** Positions that are forgotten when the process ends: for dry runs. */
 export class MemoryPositionStore implements PositionStore {
@@ -10,8 +10,30 @@ export class MemoryPositionStore implements PositionStore {
     return Promise.resolve(text === undefined ? undefined : JSON.parse(text));
   }
 
-  commit(commit: Commit): Promise<void> {
-    this.#positions.set(commit.streamId, JSON.stringify(commit.position));
+  async *list(prefix: string): AsyncGenerator<StreamPosition> {
+    for (const streamId of [...this.#positions.keys()].sort()) {
+      const text = this.#positions.get(streamId);
+      if (streamId.startsWith(prefix) && text !== undefined) {
+        yield await Promise.resolve({ streamId, position: JSON.parse(text) });
+      }
+    }
+  }
+
+  commit({ forget, open, position, streamId }: Commit): Promise<void> {
+    for (const opened of open ?? []) {
+      if (!this.#positions.has(opened.streamId)) this.#put(opened);
+    }
+    for (const id of forget ?? []) this.#positions.delete(id);
+    this.#put({ streamId, position });
     return Promise.resolve();
+  }
+
+  forget(streamIds: readonly string[]): Promise<void> {
+    for (const id of streamIds) this.#positions.delete(id);
+    return Promise.resolve();
+  }
+
+  #put({ position, streamId }: StreamPosition): void {
+    this.#positions.set(streamId, JSON.stringify(position));
   }
 }

@@ -8,8 +8,7 @@ const OWN_TABLE = "migration_state";
 
 /**
  * Makes sure that the state file exists, is readable by its owner alone, and is no database of
- * somebody else, which Deno KV would take over without a word. Whatever is not a database at all is
- * left for the database to judge.
+ * somebody else, which Deno KV would take over without a word, as it does with very short files.
  *
  * @throws {Fault} of kind `state` for a foreign database. @throws what the system says.
  */
@@ -18,7 +17,9 @@ export async function prepareStateFile(path: string): Promise<void> {
   const page = new Uint8Array(PAGE_BYTES);
   const length = await file.read(page) ?? 0;
   const text = new TextDecoder("latin1").decode(page.subarray(0, length));
-  if (text.startsWith(MAGIC) && /CREATE TABLE/i.test(text) && !text.includes(OWN_TABLE)) {
+  // In the words of the database, which says it of longer files.
+  if (!text.startsWith(MAGIC.slice(0, length))) throw new Error("File is not a database");
+  if (/CREATE TABLE/i.test(text) && !text.includes(OWN_TABLE)) {
     throw new Fault("state", `State file '${path}' is a database of another program`, {
       hint: "Move it away, or give this program a storage of its own",
     });

@@ -3,6 +3,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
+import { checkAuthServer } from "./server_identity.ts";
 
 /** Name on the certificate of every auth server, whatever its address (api/client/credentials.go). */
 const AUTH_SERVER_NAME = "teleport.cluster.local";
@@ -66,6 +67,7 @@ function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLS
     cert: credentials.certificate,
     key: credentials.key,
     minVersion: "TLSv1.2",
+    checkServerIdentity: (name, peer) => checkAuthServer(name, peer, credentials.authorities),
   });
   socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
     socket.destroy(

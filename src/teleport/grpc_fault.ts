@@ -9,7 +9,7 @@ const KINDS: { readonly [code in Code]: FaultKind } = {
   [Code.Unknown]: "unavailable",
   [Code.InvalidArgument]: "protocol",
   [Code.DeadlineExceeded]: "unavailable",
-  [Code.NotFound]: "protocol",
+  [Code.NotFound]: "missing",
   [Code.AlreadyExists]: "protocol",
   [Code.PermissionDenied]: "denied",
   [Code.ResourceExhausted]: "unavailable",
@@ -41,7 +41,9 @@ const TLS_CAUSES: readonly {
   {
     pattern: /SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UnknownIssuer|UNABLE_TO_GET_ISSUER|BadSignature/,
     message: "the server's certificate is not signed by the cluster's certificate authority",
-    hint: "The identity or teleport.ca belongs to another cluster, or its authority was rotated",
+    // The runtime says the same of a server's certificate that has expired.
+    hint: "The identity or teleport.ca belongs to another cluster, its authority was rotated, or " +
+      "the server's certificate has expired",
   },
   {
     pattern: /ALTNAME_INVALID|NotValidForName/,

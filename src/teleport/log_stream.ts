@@ -34,6 +34,8 @@ export interface LogStreamOptions {
   readonly windowMs: number;
   /** Pause between two looks for news, in milliseconds. */
   readonly pollMs: number;
+  /** How far back events may still appear among those that are read; in milliseconds. */
+  readonly lookbackMs: number;
   /** End the stream once everything that the server has was read. */
   readonly endWhenCaughtUp: boolean;
 }
@@ -65,7 +67,7 @@ export class LogStream implements EventStream {
 
   /** @throws {Fault} when the server cannot be asked or answers nonsense. */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { clock, pollMs, windowMs, endWhenCaughtUp } = this.#options;
+    const { clock, endWhenCaughtUp, lookbackMs, pollMs, windowMs } = this.#options;
     let position = decodeLogPosition(stored);
     let pageSize = this.#options.pageSize ?? SMALLEST_PAGE;
     let emptyWindows = 0;
@@ -86,7 +88,7 @@ export class LogStream implements EventStream {
         const isLast = answer.lastKey === "";
         const page = this.#toPage(answer, position, {
           isDone,
-          limitMs: isPast ? endMs : nowMs,
+          limitMs: isPast ? endMs : nowMs - lookbackMs,
           readUntilMs: isPast && isLast ? endMs : undefined,
           backlog: isPast || !isLast,
         });

@@ -3,7 +3,7 @@ import { parsePemBlocks } from "./pem.ts";
 
 /** What the handler looks at in a certificate. */
 export interface CertificateInfo {
-  /** Common name of the subject, or the whole subject where there is none. */
+  /** Common name of the subject, or the whole subject where there is none; it may be blank. */
   readonly name: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -17,15 +17,7 @@ export interface CertificateInfo {
 export function readCertificates(pem: string): CertificateInfo[] {
   const blocks = parsePemBlocks(pem).filter((block) => block.label === "CERTIFICATE");
   if (blocks.length === 0) throw new SyntaxError("No certificate found");
-  return blocks.map((block) => {
-    const certificate = readBlock(block.pem);
-    return {
-      name: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ??
-        certificate.subject.replaceAll("\n", ", "),
-      notBeforeMs: Date.parse(certificate.validFrom),
-      notAfterMs: Date.parse(certificate.validTo),
-    };
-  });
+  return blocks.map((block) => readInfo(readBlock(block.pem)));
 }
 
 /**
@@ -41,6 +33,29 @@ export function isKeyOfCertificate(keyPem: string, certificatePem: string): bool
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
     throw new SyntaxError("Private key cannot be read");
+  }
+}
+
+function readInfo(certificate: X509Certificate): CertificateInfo {
+  const info = describe(certificate);
+  if (info === undefined || isNaN(info.notBeforeMs) || isNaN(info.notAfterMs)) {
+    throw new SyntaxError("Certificate cannot be read");
+  }
+  return info;
+}
+
+function describe(certificate: X509Certificate): CertificateInfo | undefined {
+  try {
+    // The runtime gives no text for an empty subject, whatever its types say.
+    const subject = (certificate.subject as string | undefined) ?? "";
+    return {
+      name: /^CN=(.*)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", "),
+      notBeforeMs: Date.parse(certificate.validFrom),
+      notAfterMs: Date.parse(certificate.validTo),
+    };
+  } catch {
+    // It looks at the parts of a certificate only when they are asked for.
+    return undefined;
   }
 }
 

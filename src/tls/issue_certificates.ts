@@ -13,8 +13,10 @@ export type KeyType = "rsa" | "ecdsa";
 
 /** How to make a key pair. */
 export interface KeyOptions {
-  /** RSA, or ECDSA on P-256. */
+  /** RSA or ECDSA. */
   readonly keyType: KeyType;
+  /** Curve of an ECDSA key. @default {"P-256"} */
+  readonly curve?: "P-256" | "P-384";
   /** Size of an RSA modulus. @default {4096} */
   readonly rsaBits?: number;
 }
@@ -125,7 +127,10 @@ export async function issueCertificate(
 }
 
 function keyAlgorithm(options: KeyOptions): KeyAlgorithm {
-  if (options.keyType === "ecdsa") return { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  if (options.keyType === "ecdsa") {
+    const namedCurve = options.curve ?? "P-256";
+    return { name: "ECDSA", namedCurve, hash: namedCurve === "P-384" ? "SHA-384" : "SHA-256" };
+  }
   return {
     name: "RSASSA-PKCS1-v1_5",
     hash: "SHA-256",

@@ -9,6 +9,7 @@ const KINDS: readonly [FaultKind, number, boolean][] = [
   ["unavailable", 1, true],
   ["denied", 1, true],
   ["protocol", 1, true],
+  ["missing", 1, true],
   ["unsupported", 1, true],
   ["state", 1, false],
   ["internal", 1, false],

@@ -14,6 +14,7 @@ import type {
   RejectedEvent,
   Retry,
   Sink,
+  StreamPosition,
 } from "../../src/pipeline/ports.ts";
 
 /** An event whose payload is its id and, where wanted, some padding. */
@@ -138,6 +139,18 @@ export class RecordingStore implements PositionStore {
     return Promise.resolve();
   }
 
+  async *list(prefix: string): AsyncGenerator<StreamPosition> {
+    await Promise.resolve();
+    const ids = new Set(this.commits.map((commit) => commit.streamId));
+    for (const streamId of ids) {
+      if (streamId.startsWith(prefix)) yield { streamId, position: (await this.read(streamId))! };
+    }
+  }
+
+  forget(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** The last position, as `makePage` counts. */
   get at(): number | undefined {
     return this.commits.at(-1)?.position["at"] as number | undefined;
@@ -171,4 +184,7 @@ export class RecordingObserver implements PipelineObserver {
   caughtUp(): void {
     this.caughtUpCount++;
   }
+  finished(): void {}
+  parked(): void {}
+  abandoned(): void {}
 }

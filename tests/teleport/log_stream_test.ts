@@ -23,6 +23,7 @@ function openStream(log: AuditLog, options: Partial<LogStreamOptions> = {}) {
     types: [],
     windowMs: DAY_MS,
     pollMs: 5000,
+    lookbackMs: 0,
     endWhenCaughtUp: true,
     ...options,
   });

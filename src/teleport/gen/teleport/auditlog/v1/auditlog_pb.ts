@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file teleport/auditlog/v1/auditlog.proto.
  */
 export const file_teleport_auditlog_v1_auditlog: GenFile = /*@__PURE__*/
-  fileDesc("CiN0ZWxlcG9ydC9hdWRpdGxvZy92MS9hdWRpdGxvZy5wcm90bxIUdGVsZXBvcnQuYXVkaXRsb2cudjEi8gEKHEdldFVuc3RydWN0dXJlZEV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEi4KCnN0YXJ0X2RhdGUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF9kYXRlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtldmVudF90eXBlcxgEIAMoCRINCgVsaW1pdBgFIAEoBRIRCglzdGFydF9rZXkYBiABKAkSKgoFb3JkZXIYByABKA4yGy50ZWxlcG9ydC5hdWRpdGxvZy52MS5PcmRlciJeChJFdmVudHNVbnN0cnVjdHVyZWQSNgoFaXRlbXMYASADKAsyJy50ZWxlcG9ydC5hdWRpdGxvZy52MS5FdmVudFVuc3RydWN0dXJlZBIQCghsYXN0X2tleRgCIAEoCSJ8ChFFdmVudFVuc3RydWN0dXJlZBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWluZGV4GAQgASgDEhQKDHVuc3RydWN0dXJlZBgFIAEoDCo+CgVPcmRlchIgChxPUkRFUl9ERVNDRU5ESU5HX1VOU1BFQ0lGSUVEEAASEwoPT1JERVJfQVNDRU5ESU5HEAEyiAEKD0F1ZGl0TG9nU2VydmljZRJ1ChVHZXRVbnN0cnVjdHVyZWRFdmVudHMSMi50ZWxlcG9ydC5hdWRpdGxvZy52MS5HZXRVbnN0cnVjdHVyZWRFdmVudHNSZXF1ZXN0GigudGVsZXBvcnQuYXVkaXRsb2cudjEuRXZlbnRzVW5zdHJ1Y3R1cmVkYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiN0ZWxlcG9ydC9hdWRpdGxvZy92MS9hdWRpdGxvZy5wcm90bxIUdGVsZXBvcnQuYXVkaXRsb2cudjEi8gEKHEdldFVuc3RydWN0dXJlZEV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEi4KCnN0YXJ0X2RhdGUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF9kYXRlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtldmVudF90eXBlcxgEIAMoCRINCgVsaW1pdBgFIAEoBRIRCglzdGFydF9rZXkYBiABKAkSKgoFb3JkZXIYByABKA4yGy50ZWxlcG9ydC5hdWRpdGxvZy52MS5PcmRlciJeChJFdmVudHNVbnN0cnVjdHVyZWQSNgoFaXRlbXMYASADKAsyJy50ZWxlcG9ydC5hdWRpdGxvZy52MS5FdmVudFVuc3RydWN0dXJlZBIQCghsYXN0X2tleRgCIAEoCSJ8ChFFdmVudFVuc3RydWN0dXJlZBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWluZGV4GAQgASgDEhQKDHVuc3RydWN0dXJlZBgFIAEoDCJHChtHZXRFdmVudEV4cG9ydENodW5rc1JlcXVlc3QSKAoEZGF0ZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoQRXZlbnRFeHBvcnRDaHVuaxINCgVjaHVuaxgBIAEoCSJqCh9FeHBvcnRVbnN0cnVjdHVyZWRFdmVudHNSZXF1ZXN0EigKBGRhdGUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNodW5rGAIgASgJEg4KBmN1cnNvchgDIAEoCSJhChdFeHBvcnRFdmVudFVuc3RydWN0dXJlZBI2CgVldmVudBgBIAEoCzInLnRlbGVwb3J0LmF1ZGl0bG9nLnYxLkV2ZW50VW5zdHJ1Y3R1cmVkEg4KBmN1cnNvchgCIAEoCSJRCiZTdHJlYW1VbnN0cnVjdHVyZWRTZXNzaW9uRXZlbnRzUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEhMKC3N0YXJ0X2luZGV4GAIgASgFKj4KBU9yZGVyEiAKHE9SREVSX0RFU0NFTkRJTkdfVU5TUEVDSUZJRUQQABITCg9PUkRFUl9BU0NFTkRJTkcQATKPBAoPQXVkaXRMb2dTZXJ2aWNlEnUKFUdldFVuc3RydWN0dXJlZEV2ZW50cxIyLnRlbGVwb3J0LmF1ZGl0bG9nLnYxLkdldFVuc3RydWN0dXJlZEV2ZW50c1JlcXVlc3QaKC50ZWxlcG9ydC5hdWRpdGxvZy52MS5FdmVudHNVbnN0cnVjdHVyZWQScwoUR2V0RXZlbnRFeHBvcnRDaHVua3MSMS50ZWxlcG9ydC5hdWRpdGxvZy52MS5HZXRFdmVudEV4cG9ydENodW5rc1JlcXVlc3QaJi50ZWxlcG9ydC5hdWRpdGxvZy52MS5FdmVudEV4cG9ydENodW5rMAESggEKGEV4cG9ydFVuc3RydWN0dXJlZEV2ZW50cxI1LnRlbGVwb3J0LmF1ZGl0bG9nLnYxLkV4cG9ydFVuc3RydWN0dXJlZEV2ZW50c1JlcXVlc3QaLS50ZWxlcG9ydC5hdWRpdGxvZy52MS5FeHBvcnRFdmVudFVuc3RydWN0dXJlZDABEooBCh9TdHJlYW1VbnN0cnVjdHVyZWRTZXNzaW9uRXZlbnRzEjwudGVsZXBvcnQuYXVkaXRsb2cudjEuU3RyZWFtVW5zdHJ1Y3R1cmVkU2Vzc2lvbkV2ZW50c1JlcXVlc3QaJy50ZWxlcG9ydC5hdWRpdGxvZy52MS5FdmVudFVuc3RydWN0dXJlZDABYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message teleport.auditlog.v1.GetUnstructuredEventsRequest
@@ -130,6 +130,121 @@ export const EventUnstructuredSchema: GenMessage<EventUnstructured> = /*@__PURE_
   messageDesc(file_teleport_auditlog_v1_auditlog, 2);
 
 /**
+ * @generated from message teleport.auditlog.v1.GetEventExportChunksRequest
+ */
+export type GetEventExportChunksRequest = Message<"teleport.auditlog.v1.GetEventExportChunksRequest"> & {
+  /**
+   * Only the UTC date counts.
+   *
+   * @generated from field: google.protobuf.Timestamp date = 1;
+   */
+  date?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message teleport.auditlog.v1.GetEventExportChunksRequest.
+ * Use `create(GetEventExportChunksRequestSchema)` to create a new message.
+ */
+export const GetEventExportChunksRequestSchema: GenMessage<GetEventExportChunksRequest> = /*@__PURE__*/
+  messageDesc(file_teleport_auditlog_v1_auditlog, 3);
+
+/**
+ * @generated from message teleport.auditlog.v1.EventExportChunk
+ */
+export type EventExportChunk = Message<"teleport.auditlog.v1.EventExportChunk"> & {
+  /**
+   * @generated from field: string chunk = 1;
+   */
+  chunk: string;
+};
+
+/**
+ * Describes the message teleport.auditlog.v1.EventExportChunk.
+ * Use `create(EventExportChunkSchema)` to create a new message.
+ */
+export const EventExportChunkSchema: GenMessage<EventExportChunk> = /*@__PURE__*/
+  messageDesc(file_teleport_auditlog_v1_auditlog, 4);
+
+/**
+ * @generated from message teleport.auditlog.v1.ExportUnstructuredEventsRequest
+ */
+export type ExportUnstructuredEventsRequest = Message<"teleport.auditlog.v1.ExportUnstructuredEventsRequest"> & {
+  /**
+   * Only the UTC date counts.
+   *
+   * @generated from field: google.protobuf.Timestamp date = 1;
+   */
+  date?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string chunk = 2;
+   */
+  chunk: string;
+
+  /**
+   * Position inside this chunk; empty for its beginning.
+   *
+   * @generated from field: string cursor = 3;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message teleport.auditlog.v1.ExportUnstructuredEventsRequest.
+ * Use `create(ExportUnstructuredEventsRequestSchema)` to create a new message.
+ */
+export const ExportUnstructuredEventsRequestSchema: GenMessage<ExportUnstructuredEventsRequest> = /*@__PURE__*/
+  messageDesc(file_teleport_auditlog_v1_auditlog, 5);
+
+/**
+ * @generated from message teleport.auditlog.v1.ExportEventUnstructured
+ */
+export type ExportEventUnstructured = Message<"teleport.auditlog.v1.ExportEventUnstructured"> & {
+  /**
+   * @generated from field: teleport.auditlog.v1.EventUnstructured event = 1;
+   */
+  event?: EventUnstructured | undefined;
+
+  /**
+   * Resumes after this event.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message teleport.auditlog.v1.ExportEventUnstructured.
+ * Use `create(ExportEventUnstructuredSchema)` to create a new message.
+ */
+export const ExportEventUnstructuredSchema: GenMessage<ExportEventUnstructured> = /*@__PURE__*/
+  messageDesc(file_teleport_auditlog_v1_auditlog, 6);
+
+/**
+ * @generated from message teleport.auditlog.v1.StreamUnstructuredSessionEventsRequest
+ */
+export type StreamUnstructuredSessionEventsRequest = Message<"teleport.auditlog.v1.StreamUnstructuredSessionEventsRequest"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * First index wanted, inclusive.
+   *
+   * @generated from field: int32 start_index = 2;
+   */
+  startIndex: number;
+};
+
+/**
+ * Describes the message teleport.auditlog.v1.StreamUnstructuredSessionEventsRequest.
+ * Use `create(StreamUnstructuredSessionEventsRequestSchema)` to create a new message.
+ */
+export const StreamUnstructuredSessionEventsRequestSchema: GenMessage<StreamUnstructuredSessionEventsRequest> = /*@__PURE__*/
+  messageDesc(file_teleport_auditlog_v1_auditlog, 7);
+
+/**
  * Order of the events of a page. On the wire 0 means ascending and 1 descending, against the names:
  * the official client casts its own order (ascending = 0) straight into the field.
  *
@@ -168,6 +283,37 @@ export const AuditLogService: GenService<{
     methodKind: "unary";
     input: typeof GetUnstructuredEventsRequestSchema;
     output: typeof EventsUnstructuredSchema;
+  },
+  /**
+   * GetEventExportChunks lists the chunks of a date, in no order; Unimplemented where the server's
+   * back end has no bulk export.
+   *
+   * @generated from rpc teleport.auditlog.v1.AuditLogService.GetEventExportChunks
+   */
+  getEventExportChunks: {
+    methodKind: "server_streaming";
+    input: typeof GetEventExportChunksRequestSchema;
+    output: typeof EventExportChunkSchema;
+  },
+  /**
+   * ExportUnstructuredEvents streams the events of a chunk, from a cursor on.
+   *
+   * @generated from rpc teleport.auditlog.v1.AuditLogService.ExportUnstructuredEvents
+   */
+  exportUnstructuredEvents: {
+    methodKind: "server_streaming";
+    input: typeof ExportUnstructuredEventsRequestSchema;
+    output: typeof ExportEventUnstructuredSchema;
+  },
+  /**
+   * StreamUnstructuredSessionEvents streams the events of a session recording, from an index on.
+   *
+   * @generated from rpc teleport.auditlog.v1.AuditLogService.StreamUnstructuredSessionEvents
+   */
+  streamUnstructuredSessionEvents: {
+    methodKind: "server_streaming";
+    input: typeof StreamUnstructuredSessionEventsRequestSchema;
+    output: typeof EventUnstructuredSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_teleport_auditlog_v1_auditlog, 0);

@@ -1,0 +1,100 @@
+import { writeCompletion } from "./completion_command.ts";
+import {
+  type CommandFlag,
+  flagsOfCommander,
+  flagsOfSettings,
+  type FlagValue,
+  HELP_FLAG,
+} from "./command_flag.ts";
+import { createConfigureCommand } from "./configure_args.ts";
+import { runConfigure } from "./configure_command.ts";
+import { runDoctor } from "./doctor_command.ts";
+import { writeManPage } from "./man_page_command.ts";
+import type { CliInput } from "./run_cli.ts";
+import { runStart } from "./start_command.ts";
+import { writeOut } from "./terminal.ts";
+import { formatUsage } from "./usage.ts";
+import { runVersion } from "./version_command.ts";
+
+/** A command of the program, as everything that lists commands knows it. */
+export interface CommandRow {
+  readonly name: string;
+  /** What it does, in a few words. */
+  readonly summary: string;
+  /** What follows the name, in the manner of manuals. */
+  readonly synopsis: string;
+  readonly flags: () => readonly CommandFlag[];
+  /** What its operands may be, in order. */
+  readonly operands: readonly FlagValue[];
+  /** Runs it with its arguments, the name left out, and returns the exit code. */
+  readonly run: (input: CliInput, commands: readonly CommandRow[]) => Promise<number> | number;
+}
+
+const JSON_FLAG: CommandFlag = { long: "--json", doc: "Print JSON" };
+const NAME = (placeholder: string): FlagValue => ({ placeholder, kind: "text" });
+
+/** All commands, in the order in which a person meets them; help, completion and manual follow it. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: "configure",
+    summary: "write certificates, a Teleport role, and the files of Fluentd and the event handler",
+    synopsis: "[FLAG...] OUT [ADDR [CA-NAME [SERVER-NAME [CLIENT-NAME]]]]",
+    flags: () => [...flagsOfCommander(createConfigureCommand()), HELP_FLAG],
+    operands: [
+      { placeholder: "OUT", kind: "directory" },
+      ...["ADDR", "CA-NAME", "SERVER-NAME", "CLIENT-NAME"].map(NAME),
+    ],
+    run: ({ args }) => runConfigure(args),
+  },
+  {
+    name: "doctor",
+    summary: "try everything that a start needs, and say what to do where it does not work",
+    synopsis: "[--config FILE] [--json] [FLAG...]",
+    flags: () => [...flagsOfSettings(), JSON_FLAG, HELP_FLAG],
+    operands: [],
+    run: runDoctor,
+  },
+  {
+    name: "start",
+    summary: "read audit events from Teleport and send them to Fluentd",
+    synopsis: "[--config FILE] [FLAG...]",
+    flags: () => [...flagsOfSettings(), HELP_FLAG],
+    operands: [],
+    run: runStart,
+  },
+  {
+    name: "version",
+    summary: "print the version",
+    synopsis: "[--json]",
+    flags: () => [JSON_FLAG, HELP_FLAG],
+    operands: [],
+    run: ({ args }) => runVersion(args),
+  },
+  {
+    name: "completion",
+    summary: "print the completion for a shell",
+    synopsis: "bash|zsh|fish",
+    flags: () => [HELP_FLAG],
+    operands: [{ placeholder: "SHELL", kind: "words", words: ["bash", "zsh", "fish"] }],
+    run: ({ args }, commands) => writeCompletion(args, commands),
+  },
+  {
+    name: "man",
+    summary: "print the manual page",
+    synopsis: "",
+    flags: () => [HELP_FLAG],
+    operands: [],
+    run: ({ args }, commands) => writeManPage(args, commands),
+  },
+  {
+    name: "help",
+    summary: "print this text",
+    synopsis: "",
+    flags: () => [],
+    operands: [],
+    run(_, commands) {
+      writeOut(formatUsage(commands));
+      return 0;
+    },
+  },
+];

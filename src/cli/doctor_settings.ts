@@ -1,0 +1,68 @@
+import type { Config } from "../config/config.ts";
+import { describeConfig } from "../config/config_dump.ts";
+import { systemFiles } from "../config/config_files.ts";
+import { formatConfigProblem } from "../config/config_problem.ts";
+import { loadConfig, type LoadedConfig } from "../config/load_config.ts";
+import { failed, type Finding, ok, warning } from "../core/finding.ts";
+import { inspectFileModes, type NamedFile } from "../tls/file_modes.ts";
+import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import type { Check } from "./doctor_run.ts";
+
+/** Checks of what the person has written. */
+export function settingsChecks(facts: DoctorFacts): readonly Check[] {
+  return [
+    { name: "settings", subject: "Settings", run: () => checkSettings(facts) },
+    {
+      name: "files",
+      subject: "Files",
+      needs: ["settings"],
+      run: () => inspectFileModes(filesOf(configOf(facts), facts.loaded!)),
+    },
+  ];
+}
+
+async function checkSettings(facts: DoctorFacts): Promise<Finding> {
+  const { args, env } = facts.input;
+  const loaded = await loadConfig({
+    args,
+    env,
+    files: systemFiles,
+    homeDir: env["HOME"] ?? env["USERPROFILE"],
+  });
+  if (!loaded.ok) {
+    facts.settingsExitCode = loaded.exitCode;
+    const [first, ...others] = loaded.problems.map(formatConfigProblem);
+    const kind = loaded.problems[0]?.kind ?? "config";
+    if (others.length === 0) return failed(kind, first ?? "The settings are not valid");
+    return failed(kind, `${loaded.problems.length} settings need attention`, {
+      details: [first!, ...others],
+    });
+  }
+  facts.loaded = loaded;
+  const { config, notices, sources, warnings } = loaded;
+  const given = describeConfig(config, sources)
+    .filter(({ name }) => !["default", "unset"].includes(sources[name].origin))
+    .map(({ name, source, value }) => `${name} = ${value} (${source})`);
+  const details = [...warnings.slice(1), ...notices, ...given];
+  return warnings[0] === undefined
+    ? ok(`${given.length} given, all valid`, { details })
+    : warning(warnings[0], { details });
+}
+
+function filesOf(config: Config, { sources }: LoadedConfig): readonly NamedFile[] {
+  const holdsPassphrase = sources["fluentd-key-passphrase"].origin === "file";
+  const files: readonly (readonly [string, string | undefined, boolean])[] = [
+    ["config", config.config, holdsPassphrase],
+    ["teleport-identity", config.teleportIdentity, true],
+    ["teleport-ca", config.teleportCa, false],
+    ["teleport-cert", config.teleportCert, false],
+    ["teleport-key", config.teleportKey, true],
+    ["fluentd-ca", config.fluentdCa, false],
+    ["fluentd-cert", config.fluentdCert, false],
+    ["fluentd-key", config.fluentdKey, true],
+    ["fluentd-key-passphrase-file", config.fluentdKeyPassphraseFile, true],
+  ];
+  return files.flatMap(([setting, path, isSecret]) =>
+    path === undefined ? [] : [{ setting, path, isSecret }]
+  );
+}

@@ -1,0 +1,111 @@
+import { Fault } from "../core/fault.ts";
+import { type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
+import type { Logger } from "../core/logger.ts";
+import type { PositionStore } from "../pipeline/ports.ts";
+import { probeQuarantine } from "../state/quarantine_count.ts";
+import { probeState, probeStorageLock } from "../state/state_probe.ts";
+import { storageFolderFor } from "../state/storage_folder.ts";
+import { probeStorage } from "../state/storage_probe.ts";
+import { createAuthConnection } from "../teleport/auth_connection.ts";
+import type { LogPosition } from "../teleport/log_position.ts";
+import { describeLogPosition } from "../teleport/position_facts.ts";
+import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import type { Check } from "./doctor_run.ts";
+import { firstLogPosition } from "./first_position.ts";
+
+/** Checks of the folder that keeps how far the export got. */
+export function storageChecks(facts: DoctorFacts): readonly Check[] {
+  const folder = () => {
+    const { storage, teleportAddr } = configOf(facts);
+    return storageFolderFor(storage, teleportAddr);
+  };
+  return [
+    {
+      name: "storage",
+      subject: "Storage",
+      needs: ["settings"],
+      run: () => probeStorage(folder()),
+    },
+    {
+      name: "storage-lock",
+      subject: "Storage lock",
+      needs: ["storage"],
+      run: () => probeStorageLock(folder()),
+    },
+    {
+      name: "state",
+      subject: "Stored position",
+      needs: ["settings"],
+      after: ["storage", "teleport-role"],
+      run: (signal) => checkPosition(facts, folder(), signal),
+    },
+    {
+      name: "quarantine",
+      subject: "Quarantine",
+      needs: ["settings"],
+      run: () => probeQuarantine(folder()),
+    },
+  ];
+}
+
+/** Goes by the rules of a start for where to begin. */
+async function checkPosition(
+  facts: DoctorFacts,
+  folder: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { clock } = facts;
+  const { cursor, startTimeMs, storage } = configOf(facts);
+  const { finding, positions } = await probeState(folder, clock.nowMs());
+  if (finding.status !== "ok") return finding;
+  if (positions.size === 0 && cursor !== undefined && facts.credentials === undefined) {
+    return warning("Nothing is stored yet, and the event of cursor cannot be looked for", {
+      advice: "See Teleport credentials",
+    });
+  }
+  using cleanup = new DisposableStack();
+  const connection = createAuthConnection({
+    ...configOf(facts).teleportAddr,
+    credentials: facts.credentials ?? { key: "", certificate: "", authorities: [] },
+  });
+  cleanup.use(connection);
+  const store: Pick<PositionStore, "read"> = {
+    read: (streamId) => Promise.resolve(positions.get(streamId)),
+  };
+  let position: LogPosition;
+  try {
+    position = await firstLogPosition({
+      startMs: startTimeMs,
+      cursor,
+      storage,
+      store: store as PositionStore,
+      auditLog: connection.auditLog,
+      clock,
+      logger: SILENT,
+      stop: signal,
+    });
+  } catch (error) {
+    if (error instanceof Fault) return findingOfFault(error);
+    if (!signal.aborted) throw error;
+    return warning("The event of cursor was not found in the time that doctor has", {
+      advice: "A start goes on looking; give start-time as well to look in a shorter time",
+    });
+  }
+  if (positions.size > 0) return describeLogPosition(position, clock.nowMs());
+  if (cursor !== undefined) return ok("Nothing is stored yet; the event of cursor was found");
+  return startTimeMs === undefined
+    ? ok("Nothing is stored yet: the first start begins with the events of then")
+    : ok(`Nothing is stored yet: the first start begins at ${formatTime(startTimeMs)}`);
+}
+
+const SILENT: Logger = {
+  isDebug: false,
+  debug() {},
+  info() {},
+  warning() {},
+  error() {},
+};
+
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}

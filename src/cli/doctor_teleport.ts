@@ -1,0 +1,94 @@
+import { createAuthConnection } from "../teleport/auth_connection.ts";
+import {
+  type ProbedAuditLog,
+  probeEventRead,
+  probeExportMode,
+  probePing,
+} from "../teleport/auth_probe.ts";
+import { probeAuthServer } from "../teleport/auth_server_finding.ts";
+import { inspectTeleportCredentials } from "../teleport/credential_facts.ts";
+import type { TeleportCredentials } from "../teleport/credentials.ts";
+import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import type { Check } from "./doctor_run.ts";
+
+/** Checks of the way to Teleport and of what the user may do there. */
+export function teleportChecks(facts: DoctorFacts): readonly Check[] {
+  const nowMs = () => facts.clock.nowMs();
+  return [
+    {
+      name: "teleport-credentials",
+      subject: "Teleport credentials",
+      needs: ["settings"],
+      async run() {
+        const config = configOf(facts);
+        const { credentials, finding } = await inspectTeleportCredentials(
+          config.teleportIdentity !== undefined ? { identity: config.teleportIdentity } : {
+            certificate: config.teleportCert!,
+            key: config.teleportKey!,
+            authority: config.teleportCa!,
+          },
+          { nowMs: nowMs(), isRenewed: config.teleportRefreshEnabled },
+        );
+        if (credentials !== undefined) facts.credentials = credentials;
+        return finding;
+      },
+    },
+    {
+      name: "teleport-server",
+      subject: "Teleport server",
+      needs: ["teleport-credentials"],
+      run(signal) {
+        const { teleportAddr, teleportIdentity } = configOf(facts);
+        return probeAuthServer({
+          ...teleportAddr,
+          credentials: credentialsOf(facts),
+          authoritySetting: teleportIdentity === undefined ? "teleport.ca" : "the identity",
+          nowMs: nowMs(),
+        }, signal);
+      },
+    },
+    {
+      name: "teleport-version",
+      subject: "Teleport version",
+      needs: ["teleport-server"],
+      run: (signal) =>
+        probePing({ ...configOf(facts).teleportAddr, credentials: credentialsOf(facts) }, signal),
+    },
+    {
+      name: "teleport-role",
+      subject: "Teleport role",
+      needs: ["teleport-server"],
+      async run(signal) {
+        const { finding, newestMs } = await withAuditLog(
+          facts,
+          (auditLog) => probeEventRead(auditLog, nowMs(), signal),
+        );
+        facts.newestMs = newestMs;
+        return finding;
+      },
+    },
+    {
+      name: "teleport-export",
+      subject: "Teleport export",
+      needs: ["teleport-role"],
+      run: (signal) =>
+        withAuditLog(facts, (auditLog) => probeExportMode(auditLog, nowMs(), signal)),
+    },
+  ];
+}
+
+async function withAuditLog<T>(
+  facts: DoctorFacts,
+  use: (auditLog: ProbedAuditLog) => Promise<T>,
+): Promise<T> {
+  using connection = createAuthConnection({
+    ...configOf(facts).teleportAddr,
+    credentials: credentialsOf(facts),
+  });
+  return await use(connection.auditLog);
+}
+
+function credentialsOf({ credentials }: DoctorFacts): TeleportCredentials {
+  if (credentials === undefined) throw new TypeError("Cannot check without credentials");
+  return credentials;
+}

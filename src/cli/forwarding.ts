@@ -1,0 +1,53 @@
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../core/clock.ts";
+import type { EventFilter } from "../core/event_filter.ts";
+import type { Position } from "../core/position.ts";
+import { type ForwardOptions, forwardStream } from "../pipeline/forward_stream.ts";
+import type {
+  EventStream,
+  PipelineObserver,
+  PositionStore,
+  Quarantine,
+  Sink,
+} from "../pipeline/ports.ts";
+import type { AuthConnection } from "../teleport/auth_connection.ts";
+import type { StopSignals } from "./stop_signals.ts";
+
+/** Everything that the streams of one run share. */
+export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly connection: AuthConnection;
+  readonly store: PositionStore;
+  readonly quarantine: Quarantine;
+  readonly observer: PipelineObserver;
+  /** Where events for a URL of the receiver go. */
+  readonly sinkFor: (url: string) => Sink;
+}
+
+/** What one stream adds to that. */
+export interface StreamForwarding
+  extends Pick<ForwardOptions, "findOpened" | "onOpened" | "maxBytes"> {
+  readonly stream: EventStream;
+  readonly filter: EventFilter;
+  readonly url: string;
+  readonly stop: AbortSignal;
+}
+
+/** Puts the two together as the pipeline takes them. */
+export function toForwardOptions(
+  forwarding: Forwarding,
+  stream: StreamForwarding,
+): Omit<ForwardOptions, "position"> {
+  const { abort, clock, observer, quarantine, sinkFor, store } = forwarding;
+  return { ...stream, abort, clock, observer, quarantine, store, sink: sinkFor(stream.url) };
+}
+
+/** Forwards one stream from a position to its end. @throws {Fault} */
+export async function forward(
+  forwarding: Forwarding,
+  stream: StreamForwarding,
+  position: Position,
+): Promise<void> {
+  await forwardStream({ ...toForwardOptions(forwarding, stream), position });
+}

@@ -1,0 +1,166 @@
+import { createEventFilter } from "../core/event_filter.ts";
+import { ChunkScheduler, type ChunkStart } from "../pipeline/chunk_scheduler.ts";
+import { forwardByMode } from "../pipeline/log_modes.ts";
+import type { StreamPosition } from "../pipeline/ports.ts";
+import { findOpenedSessions } from "../pipeline/open_sessions.ts";
+import type { SessionScheduler } from "../pipeline/session_scheduler.ts";
+import { superviseStream } from "../pipeline/supervise_stream.ts";
+import {
+  type BulkPosition,
+  decodeBulkPosition,
+  encodeBulkPosition,
+  startOfBulk,
+  toLogPosition,
+} from "../teleport/bulk_position.ts";
+import { listChunks, probeBulkExport } from "../teleport/chunk_list.ts";
+import { ChunkStream } from "../teleport/chunk_stream.ts";
+import {
+  createDoneCheck,
+  decodeLogPosition,
+  type DoneEvent,
+  encodeLogPosition,
+  type LogPosition,
+} from "../teleport/log_position.ts";
+import { LogStream } from "../teleport/log_stream.ts";
+import { forward, type Forwarding, toForwardOptions } from "./forwarding.ts";
+
+/** Waiting between Teleport and Fluentd: enough for the next request to be ready in time. */
+const MAX_LOG_BYTES = 4 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 1024 * 1024;
+
+/** Forwards the audit log, by pages or by chunks, whichever the server offers at the time. */
+export class LogForwarding {
+  readonly #forwarding: Forwarding;
+  readonly #sessions: SessionScheduler | undefined;
+  readonly #onMode: (mode: "paged" | "bulk") => void;
+
+  constructor(
+    forwarding: Forwarding,
+    options: {
+      /** Takes the sessions that uploads open; recordings are not forwarded without. */
+      readonly sessions: SessionScheduler | undefined;
+      readonly onMode: (mode: "paged" | "bulk") => void;
+    },
+  ) {
+    this.#forwarding = forwarding;
+    this.#sessions = options.sessions;
+    this.#onMode = options.onMode;
+  }
+
+  /** Runs until stopped or, where asked for, caught up. @throws {Fault} */
+  async run(firstPosition: LogPosition): Promise<void> {
+    const { clock, connection: { auditLog }, observer, stop } = this.#forwarding;
+    await forwardByMode({
+      clock,
+      observer,
+      stop,
+      onMode: this.#onMode,
+      probeBulk: (signal) => probeBulkExport({ auditLog, clock }, signal),
+      runPaged: (stop) => this.#runPaged(firstPosition, stop),
+      runBulk: (stop) => this.#runBulk(firstPosition, stop),
+    });
+  }
+
+  async #runPaged(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
+    const { clock, config, connection: { auditLog }, store } = this.#forwarding;
+    const bulk = await store.read("bulk");
+    if (bulk !== undefined) {
+      const position = encodeLogPosition(toLogPosition(decodeBulkPosition(bulk)));
+      await store.commit({ streamId: "log", position, forget: ["bulk"] });
+    }
+    const stream = new LogStream({
+      auditLog,
+      clock,
+      types: config.types,
+      pageSize: config.batch,
+      windowMs: config.windowSizeMs,
+      pollMs: config.timeoutMs,
+      lookbackMs: config.lookbackMs,
+      endWhenCaughtUp: config.exitOnLastEvent,
+    });
+    await superviseStream({
+      ...toForwardOptions(this.#forwarding, {
+        ...this.#logOptions(stop),
+        stream,
+        maxBytes: MAX_LOG_BYTES,
+      }),
+      firstPosition: encodeLogPosition(firstPosition),
+    });
+  }
+
+  async #runBulk(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
+    const { clock, config, connection: { auditLog }, observer, store } = this.#forwarding;
+    let position = await this.#readBulkPosition(firstPosition);
+    const isDone = createLogCheck(position.log);
+    const scheduler: ChunkScheduler = new ChunkScheduler({
+      concurrency: config.concurrency,
+      clock,
+      store,
+      observer,
+      endWhenCaughtUp: config.exitOnLastEvent,
+      stop,
+      list: (date, signal) => listChunks({ auditLog, clock }, date, signal),
+      forward: ({ chunk, date, position }: ChunkStart, stop) =>
+        forward(this.#forwarding, {
+          ...this.#logOptions(stop),
+          stream: new ChunkStream({
+            auditLog,
+            clock,
+            chunk,
+            date,
+            isDone,
+            isLive: () => scheduler.isLive,
+          }),
+          maxBytes: MAX_CHUNK_BYTES,
+        }, position),
+      onProgress: async ({ date, idleAtMs }) => {
+        position = { ...position, date, idleAtMs: idleAtMs ?? position.idleAtMs };
+        await store.commit({ streamId: "bulk", position: encodeBulkPosition(position) });
+      },
+    });
+    await scheduler.run(position.date);
+  }
+
+  async #readBulkPosition(firstPosition: LogPosition): Promise<BulkPosition> {
+    const { store } = this.#forwarding;
+    const stored = await store.read("bulk");
+    if (stored !== undefined) return decodeBulkPosition(stored);
+    const log = await store.read("log");
+    const position = startOfBulk(log === undefined ? firstPosition : decodeLogPosition(log));
+    await store.commit({
+      streamId: "bulk",
+      position: encodeBulkPosition(position),
+      forget: ["log"],
+    });
+    return position;
+  }
+
+  #logOptions(stop: AbortSignal) {
+    const { config, observer } = this.#forwarding;
+    const sessions = this.#sessions;
+    const base = {
+      filter: createEventFilter({ types: config.types, skipTypes: config.skipEventTypes }),
+      url: config.fluentdUrl,
+      stop,
+    };
+    if (sessions === undefined) return base;
+    return {
+      ...base,
+      findOpened: (events: Parameters<typeof findOpenedSessions>[0]) =>
+        findOpenedSessions(events, (event, sid) => {
+          const text = JSON.stringify(sid)?.slice(0, 100) ?? "missing";
+          observer.abandoned(
+            `session/${event.id}`,
+            `The upload event '${event.id}' names no session: its sid is ${text}`,
+          );
+        }),
+      onOpened: (streams: readonly StreamPosition[]) => sessions.open(streams),
+    };
+  }
+}
+
+/** Whether an event of a chunk lies before the position of the log, or is done there. */
+function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
+  const isDone = createDoneCheck(log);
+  return (event) => event.timeMs < log.fromMs || isDone(event);
+}

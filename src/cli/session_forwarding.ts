@@ -1,0 +1,28 @@
+import { createEventFilter } from "../core/event_filter.ts";
+import { formatSessionUrl } from "../fluentd/session_url.ts";
+import { SessionScheduler } from "../pipeline/session_scheduler.ts";
+import { SessionStream } from "../teleport/session_stream.ts";
+import { forward, type Forwarding } from "./forwarding.ts";
+
+const MAX_BYTES = 1024 * 1024;
+
+/** Creates the scheduler that forwards session recordings. */
+export function createSessionScheduler(forwarding: Forwarding): SessionScheduler {
+  const { clock, config, connection: { auditLog }, observer, stop, store } = forwarding;
+  const filter = createEventFilter({ types: [], skipTypes: config.skipSessionTypes });
+  return new SessionScheduler({
+    concurrency: config.concurrency,
+    clock,
+    store,
+    observer,
+    stop,
+    forward: (sessionId, position) =>
+      forward(forwarding, {
+        stream: new SessionStream({ auditLog, clock, sessionId }),
+        filter,
+        url: formatSessionUrl(config.fluentdSessionUrl, sessionId),
+        maxBytes: MAX_BYTES,
+        stop,
+      }, position),
+  });
+}

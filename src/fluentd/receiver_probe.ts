@@ -1,0 +1,153 @@
+import { failed, type Finding, ok, warning } from "../core/finding.ts";
+import { formatExpiry } from "../tls/certificate_facts.ts";
+import { probePlain } from "../tls/plain_probe.ts";
+import {
+  findServerCertificateProblem,
+  type ServerCertificateProblem,
+} from "../tls/server_certificate_problem.ts";
+import { type Endpoint, probeTcp } from "../tls/tcp_probe.ts";
+import { probeTls, type TlsProbe } from "../tls/tls_probe.ts";
+import type { ReceiverTls } from "./lane.ts";
+
+/** Which receiver to look at, and by what to judge. */
+export interface ReceiverProbeOptions {
+  readonly url: string;
+  /** Name of the setting that holds the URL. */
+  readonly setting: "fluentd.url" | "fluentd.session-url";
+  readonly tls: ReceiverTls;
+  readonly nowMs: number;
+}
+
+const SOON_MS = 14 * 86_400_000;
+
+/** Where a URL leads to. */
+export function endpointOf(url: string): Endpoint {
+  const { hostname, port, protocol } = new URL(url);
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port || (protocol === "https:" ? 443 : 80)),
+  };
+}
+
+/** Tries the name and the TCP connection. Never throws. */
+export async function probeReceiverPort(url: string, signal: AbortSignal): Promise<Finding> {
+  const { host, port } = endpointOf(url);
+  const tcp = await probeTcp({ host, port }, signal);
+  return tcp.kind === "connected"
+    ? ok(`${host} port ${port} takes connections, at ${tcp.address}`)
+    : failed("unavailable", tcp.text, { advice: `${tcp.advice} (fluentd.url)` });
+}
+
+/** Judges the certificate of the receiver. Sends nothing. Never throws. */
+export async function probeReceiverTls(
+  options: ReceiverProbeOptions,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { nowMs, setting, tls: { caCerts, client }, url } = options;
+  const { host, port } = endpointOf(url);
+  if (new URL(url).protocol === "http:") return await judgePlain({ host, port }, options, signal);
+  const probe = await probeTls({
+    host,
+    port,
+    authorities: caCerts,
+    client: client === undefined ? undefined : { certificate: client.cert, key: client.key },
+  }, signal);
+  if (probe.kind !== "certificate") return findingOfNoCertificate(probe, options);
+  const { certificate, distrust } = probe;
+  const problem = findServerCertificateProblem(certificate, {
+    host,
+    authorities: caCerts,
+    authoritySetting: "fluentd.ca",
+    distrust,
+    nowMs,
+  });
+  if (problem !== undefined) return findingOfProblem(problem, { host, setting });
+  const notAfterMs = Date.parse(certificate.validTo);
+  const text = `Fluentd's certificate is good for ${host}, until ${
+    formatExpiry(notAfterMs, nowMs)
+  }`;
+  return notAfterMs - nowMs < SOON_MS
+    ? warning(text, {
+      advice: "Make a new one soon, and restart Fluentd: it reads it at start only",
+    })
+    : ok(text);
+}
+
+/** An http URL: whether the port would rather have TLS. */
+async function judgePlain(
+  endpoint: Endpoint,
+  { setting }: ReceiverProbeOptions,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const answer = await probePlain(endpoint, signal);
+  if (answer === "http") return ok("Not used: the URL is http");
+  const { kind } = answer === "tls"
+    ? { kind: "certificate" }
+    : await probeTls({ ...endpoint, authorities: [] }, signal);
+  if (kind === "certificate") {
+    return failed("config", `${setting} begins with http, and port ${endpoint.port} speaks TLS`, {
+      advice: `Write https in ${setting}`,
+    });
+  }
+  return failed("config", `Port ${endpoint.port} of ${endpoint.host} does not speak HTTP`, {
+    advice: `Check the port in ${setting}`,
+  });
+}
+
+function findingOfNoCertificate(
+  probe: Exclude<TlsProbe, { kind: "certificate" }>,
+  { setting, tls, url }: ReceiverProbeOptions,
+): Finding {
+  const { host, port } = endpointOf(url);
+  switch (probe.kind) {
+    case "silent":
+      return failed("unavailable", `Port ${port} of ${host} takes connections and says nothing`, {
+        advice: `Check the port in ${setting}, and whether Fluentd hangs`,
+      });
+    case "plain":
+      return probe.answer === "http"
+        ? failed("config", `${setting} begins with https, and port ${port} speaks plain HTTP`, {
+          advice: "Give Fluentd's source a <transport tls> section, or write http in the URL",
+        })
+        : failed("config", `Port ${port} of ${host} does not speak TLS`, {
+          advice: `Check the port in ${setting}`,
+          details: [probe.text],
+        });
+    case "refused":
+      return tls.client === undefined
+        ? failed(
+          "config",
+          "Fluentd broke off the TLS handshake; it may demand a client certificate",
+          {
+            advice: "Set fluentd.cert and fluentd.key",
+            details: [probe.text],
+          },
+        )
+        : failed("credentials", "Fluentd broke off the TLS handshake", {
+          advice: "Check that Fluentd's ca_path holds the authority of fluentd.cert",
+          details: [probe.text],
+        });
+  }
+}
+
+function findingOfProblem(
+  problem: ServerCertificateProblem,
+  { host, setting }: { host: string; setting: string },
+): Finding {
+  const text = `Fluentd's certificate ${problem.text}`;
+  switch (problem.kind) {
+    case "host":
+      return failed("config", text, {
+        advice: `Write a host of the certificate in ${setting}, or make one for ${host}: ` +
+          "configure --dns-names or --ip",
+      });
+    case "dates":
+      return failed("credentials", text, {
+        advice: "Make a new one and restart Fluentd; or check the clock of this machine",
+      });
+    case "untrusted":
+      return failed("credentials", text, {
+        advice: "fluentd.ca must name the authority that signed Fluentd's certificate (cert_path)",
+      });
+  }
+}

@@ -1,0 +1,282 @@
+import type { Clock } from "../core/clock.ts";
+import { Backoff } from "../core/backoff.ts";
+import { Fault, formatError } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import type { PipelineObserver, PositionStore } from "./ports.ts";
+import { StreamPool } from "./stream_pool.ts";
+
+/** What a bulk export needs. */
+export interface ChunkSchedulerOptions {
+  /** Most chunks that are read at once, across dates. */
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly store: PositionStore;
+  readonly observer: PipelineObserver;
+  /** Chunks of a UTC date as the server knows them now. @throws {Fault} */
+  readonly list: (date: string, signal: AbortSignal) => Promise<readonly string[]>;
+  /** Forwards one chunk from a position to its end, or until stopped. @throws {Fault} */
+  readonly forward: (chunk: ChunkStart, stop: AbortSignal) => Promise<void>;
+  /** Told that all dates before this one are done, and when everything there was is done. */
+  readonly onProgress: (progress: { date: string; idleAtMs: number | undefined }) => Promise<void>;
+  /** End once everything that the server has was forwarded. */
+  readonly endWhenCaughtUp: boolean;
+  readonly stop: AbortSignal;
+  /** Source of jitter: a number in [0, 1). @default {Math.random} */
+  readonly random?: () => number;
+}
+
+/** A chunk and where to begin in it. */
+export interface ChunkStart {
+  readonly date: string;
+  readonly chunk: string;
+  readonly position: Position;
+}
+
+/** The stream of a chunk, and the mark that it is done. */
+const CHUNK_PREFIX = "chunk/";
+const DONE_PREFIX = "done/";
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Dates before today that may still get chunks, as in the Go handler. */
+const LATE_DAYS = 2;
+/** Pause between two listings of the current dates, as in the Go handler; a seventh of it is jitter. */
+const POLL_MS = 16_000;
+const MAX_CHUNK_PAUSE_MS = 90_000;
+/** Longest name of a chunk: it is part of a key in the store. */
+const MAX_CHUNK_NAME = 512;
+
+/** What is known of one date. */
+interface DateProgress {
+  /** Chunks that are done, or on their way. */
+  readonly seen: Set<string>;
+  pending: number;
+}
+
+/**
+ * Forwards the chunks of a bulk export: dates in order, `concurrency` chunks at a time across dates.
+ * Past dates are listed as soon as there is room; today and the days before it are listed again and
+ * again, because chunks appear late. A chunk that fails makes room for others.
+ */
+export class ChunkScheduler {
+  readonly #options: ChunkSchedulerOptions;
+  readonly #pool: StreamPool;
+  readonly #dates = new Map<string, DateProgress>();
+  readonly #failures = new Map<string, { backoff: Backoff; position: string }>();
+  readonly #ended = new AbortController();
+  #isLive = false;
+
+  constructor(options: ChunkSchedulerOptions) {
+    // The end of one part is the end of all.
+    const stop = AbortSignal.any([options.stop, this.#ended.signal]);
+    this.#options = { ...options, stop };
+    const { clock, concurrency } = options;
+    this.#pool = new StreamPool({ clock, concurrency, stop, run: (id) => this.#runChunk(id) });
+  }
+
+  /** Whether everything there was is forwarded, so that what comes now is news. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /**
+   * Runs from the given date on until stopped or, where asked for, caught up.
+   *
+   * @throws {Fault} of kind `unsupported` when the server has no bulk export any more.
+   */
+  async run(firstDate: string): Promise<void> {
+    const parts = [
+      this.#listDates(firstDate).then(() => this.#pool.drain()),
+      this.#pool.run(),
+    ];
+    try {
+      await Promise.all(parts);
+    } finally {
+      this.#ended.abort();
+      await Promise.allSettled(parts);
+    }
+  }
+
+  async #listDates(firstDate: string): Promise<void> {
+    const { clock, endWhenCaughtUp, stop } = this.#options;
+    let watched = firstDate;
+    let next = firstDate;
+    while (!stop.aborted) {
+      const today = toDate(clock.nowMs());
+      while (next < today && this.#hasRoom() && !stop.aborted) {
+        await this.#listDate(next);
+        next = addDays(next, 1);
+      }
+      let isIdle = false;
+      if (next >= today) {
+        next = today;
+        isIdle = await this.#listCurrent(watched, today);
+      }
+      if (stop.aborted) return;
+      watched = await this.#settle(watched, next, isIdle);
+      if (isIdle && endWhenCaughtUp) return;
+      await this.#pause(next < today);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#pool.counts.ready < 2 * this.#options.concurrency;
+  }
+
+  /** Lists today and the dates that may still change; whether nothing is left to do. */
+  async #listCurrent(watched: string, today: string): Promise<boolean> {
+    let found = 0;
+    for (let date = addDays(today, -LATE_DAYS); date <= today; date = addDays(date, 1)) {
+      if (date >= watched) found += await this.#listDate(date);
+    }
+    const pending = [...this.#dates.values()].reduce((sum, { pending }) => sum + pending, 0);
+    const isIdle = found === 0 && pending === 0;
+    if (isIdle && !this.#isLive) this.#options.observer.caughtUp("bulk");
+    this.#isLive = isIdle || this.#isLive;
+    return isIdle;
+  }
+
+  /** Puts the new chunks of a date into the pool and returns how many there were. */
+  async #listDate(date: string): Promise<number> {
+    const progress = await this.#progressOf(date);
+    let found = 0;
+    for (const chunk of await this.#listUntilAnswered(date)) {
+      if (progress.seen.has(chunk)) continue;
+      progress.seen.add(chunk);
+      if (chunk.length > MAX_CHUNK_NAME) {
+        this.#options.observer.abandoned(
+          `${CHUNK_PREFIX}${date}/…`,
+          "Name of the chunk is too long",
+        );
+        continue;
+      }
+      progress.pending++;
+      found++;
+      this.#pool.add(`${CHUNK_PREFIX}${date}/${chunk}`);
+    }
+    return found;
+  }
+
+  async #progressOf(date: string): Promise<DateProgress> {
+    let progress = this.#dates.get(date);
+    if (progress === undefined) {
+      progress = { seen: new Set(), pending: 0 };
+      const prefix = `${DONE_PREFIX}${date}/`;
+      for await (const { streamId } of this.#options.store.list(prefix)) {
+        progress.seen.add(streamId.slice(prefix.length));
+      }
+      this.#dates.set(date, progress);
+    }
+    return progress;
+  }
+
+  async #listUntilAnswered(date: string): Promise<readonly string[]> {
+    const { clock, list, observer, stop } = this.#options;
+    const backoff = new Backoff({ firstMs: 500 });
+    while (true) {
+      try {
+        const chunks = await list(date, stop);
+        if (backoff.failures > 0) observer.recovered("bulk", "source", backoff.failures);
+        return chunks;
+      } catch (error) {
+        if (stop.aborted) return [];
+        if (!(error instanceof Fault) || !error.transient || error.kind === "unsupported") {
+          throw error;
+        }
+        // A date without chunks is told as "not found" by some servers.
+        if (error.kind === "missing") return [];
+        const delayMs = backoff.nextMs();
+        observer.retrying({
+          streamId: "bulk",
+          peer: "source",
+          attempt: backoff.failures,
+          reason: error.text,
+          delayMs,
+          lasting: error.kind === "denied",
+        });
+        await clock.sleep(delayMs, stop).catch(() => {});
+      }
+    }
+  }
+
+  /** Moves past the dates that are done and cannot change any more. */
+  async #settle(watched: string, next: string, isIdle: boolean): Promise<string> {
+    const { clock, onProgress, store } = this.#options;
+    const nowMs = clock.nowMs();
+    const oldest = addDays(toDate(nowMs), -LATE_DAYS);
+    const before = watched;
+    while (watched < next && watched < oldest && (this.#dates.get(watched)?.pending ?? 0) === 0) {
+      watched = addDays(watched, 1);
+    }
+    if (watched !== before || isIdle) {
+      await onProgress({ date: watched, idleAtMs: isIdle ? nowMs : undefined });
+    }
+    for (const [date, { seen }] of this.#dates) {
+      if (date >= watched) continue;
+      await store.forget([...seen].map((chunk) => `${DONE_PREFIX}${date}/${chunk}`));
+      this.#dates.delete(date);
+    }
+    return watched;
+  }
+
+  async #pause(isCatchingUp: boolean): Promise<void> {
+    const { clock, random, stop } = this.#options;
+    // While going back through the past it is the pool that has to make room.
+    const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
+    const pauseMs = isCatchingUp ? 50 : this.#isLive ? POLL_MS * jitter : 1000;
+    await clock.sleep(pauseMs, stop).catch(() => {});
+  }
+
+  async #runChunk(streamId: string): Promise<number | undefined> {
+    const { forward, stop, store } = this.#options;
+    const [date, chunk] = splitChunkId(streamId);
+    try {
+      const position = await store.read(streamId) ?? { version: 1, cursor: "" };
+      await forward({ date, chunk, position }, stop);
+      if (stop.aborted) return undefined;
+      await store.commit({
+        streamId: `${DONE_PREFIX}${date}/${chunk}`,
+        position: {},
+        forget: [streamId],
+      });
+    } catch (error) {
+      if (stop.aborted) return undefined;
+      if (!(error instanceof Fault) || error.kind === "unsupported") throw error;
+      if (!error.transient && error.kind !== "state") throw error;
+      return await this.#park(streamId, error);
+    }
+    this.#failures.delete(streamId);
+    const progress = this.#dates.get(date);
+    if (progress !== undefined) progress.pending--;
+    return undefined;
+  }
+
+  /** The pause grows while a chunk makes no progress, and begins anew when it does. */
+  async #park(streamId: string, fault: Fault): Promise<number> {
+    const position = await this.#options.store.read(streamId).then(
+      (position) => JSON.stringify(position) ?? "",
+      formatError,
+    );
+    let failure = this.#failures.get(streamId);
+    if (failure === undefined || failure.position !== position) {
+      const backoff = new Backoff({ firstMs: 1000, maxMs: MAX_CHUNK_PAUSE_MS });
+      this.#failures.set(streamId, failure = { backoff, position });
+    }
+    const delayMs = failure.backoff.nextMs();
+    const attempt = failure.backoff.failures;
+    this.#options.observer.parked({ streamId, reason: fault.text, attempt, delayMs });
+    return delayMs;
+  }
+}
+
+function splitChunkId(streamId: string): [date: string, chunk: string] {
+  const dateEnd = streamId.indexOf("/", CHUNK_PREFIX.length);
+  return [streamId.slice(CHUNK_PREFIX.length, dateEnd), streamId.slice(dateEnd + 1)];
+}
+
+/** The UTC date of a time, as in `2026-01-31`; dates in this form compare as texts. */
+export function toDate(timeMs: number): string {
+  return new Date(timeMs).toISOString().slice(0, 10);
+}
+
+function addDays(date: string, days: number): string {
+  return toDate(Date.parse(date) + days * DAY_MS);
+}

@@ -1,0 +1,148 @@
+import type { Clock } from "../core/clock.ts";
+import { Fault } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import {
+  decodeSessionPosition,
+  encodeSessionPosition,
+  type SessionPosition,
+} from "../core/session_position.ts";
+import type { PipelineObserver, PositionStore, StreamPosition } from "./ports.ts";
+import { StreamPool } from "./stream_pool.ts";
+
+/** What the sessions need. */
+export interface SessionSchedulerOptions {
+  /** Most recordings that are forwarded at once. */
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly store: PositionStore;
+  readonly observer: PipelineObserver;
+  /** Forwards one recording from a position to its end, or until stopped. @throws {Fault} */
+  readonly forward: (sessionId: string, position: Position) => Promise<void>;
+  readonly stop: AbortSignal;
+}
+
+/** Streams of sessions are named by their session. */
+export const SESSION_PREFIX = "session/";
+/** Sessions that were given up, kept with the reason. */
+const ABANDONED_PREFIX = "abandoned/session/";
+
+const HOUR_MS = 60 * 60 * 1000;
+/** A recording that is not there so long after its upload never will be, as in the Go handler. */
+const GIVE_UP_AFTER_MS = 48 * HOUR_MS;
+/** Tries without progress after which a recording that cannot be read is given up. */
+const MAX_ATTEMPTS = 100;
+/** First and longest pause before a recording that is not there is looked for again. */
+const MISSING_PAUSE_MS = { first: 15_000, max: HOUR_MS / 2 };
+/** The same after other failures. */
+const FAILURE_PAUSE_MS = { first: 1000, max: HOUR_MS / 12 };
+
+/**
+ * Forwards session recordings, `concurrency` at a time, those that wait longest first. What waits is
+ * an entry in the store and an id in memory. A recording that is not there yet, or fails, is set aside
+ * with a growing pause, which a restart does not forget.
+ */
+export class SessionScheduler {
+  readonly #options: SessionSchedulerOptions;
+  readonly #pool: StreamPool;
+
+  constructor(options: SessionSchedulerOptions) {
+    this.#options = options;
+    const { clock, concurrency, stop } = options;
+    this.#pool = new StreamPool({ clock, concurrency, stop, run: (id) => this.#runGuarded(id) });
+  }
+
+  /** Takes up the sessions that an earlier run left. @throws {Fault} of kind `state`. */
+  async load(): Promise<number> {
+    const { clock, store } = this.#options;
+    let count = 0;
+    for await (const { streamId, position } of store.list(SESSION_PREFIX)) {
+      this.#pool.add(streamId, decodeSessionPosition(position).dueMs - clock.nowMs());
+      count++;
+    }
+    return count;
+  }
+
+  /** Takes up sessions that were committed just now. */
+  open(streams: readonly StreamPosition[]): void {
+    for (const { streamId } of streams) {
+      if (streamId.startsWith(SESSION_PREFIX)) this.#pool.add(streamId);
+    }
+  }
+
+  /** Lets `run` end once each session was tried; those set aside stay in the store. */
+  drain(): void {
+    this.#pool.drain();
+  }
+
+  /** Runs until stopped or drained. */
+  run(): Promise<void> {
+    return this.#pool.run();
+  }
+
+  async #runGuarded(streamId: string): Promise<number | undefined> {
+    try {
+      return await this.#runOnce(streamId);
+    } catch (error) {
+      // Our own disk is at fault, not the session: it keeps its place in the store.
+      if (!(error instanceof Fault) || error.kind !== "state") throw error;
+      this.#options.observer.parked({
+        streamId,
+        reason: error.text,
+        attempt: 1,
+        delayMs: FAILURE_PAUSE_MS.max,
+      });
+      return FAILURE_PAUSE_MS.max;
+    }
+  }
+
+  async #runOnce(streamId: string): Promise<number | undefined> {
+    const { forward, observer, stop, store } = this.#options;
+    const stored = await store.read(streamId);
+    if (stored === undefined) return undefined;
+    try {
+      await forward(streamId.slice(SESSION_PREFIX.length), stored);
+    } catch (error) {
+      if (!(error instanceof Fault) || !error.transient) throw error;
+      return stop.aborted ? undefined : await this.#setAside(streamId, error);
+    }
+    if (stop.aborted) return undefined;
+    await store.forget([streamId]);
+    observer.finished(streamId);
+    return undefined;
+  }
+
+  async #setAside(streamId: string, fault: Fault): Promise<number | undefined> {
+    const { clock, observer, store } = this.#options;
+    const position = decodeSessionPosition(await store.read(streamId) ?? {});
+    const attempts = position.attempts + 1;
+    const nowMs = clock.nowMs();
+    if (isHopeless({ ...position, attempts }, fault, nowMs)) {
+      await store.commit({
+        streamId: `${ABANDONED_PREFIX}${streamId.slice(SESSION_PREFIX.length)}`,
+        position: { ...encodeSessionPosition({ ...position, attempts }), reason: fault.message },
+        forget: [streamId],
+      });
+      observer.abandoned(streamId, fault.message);
+      return undefined;
+    }
+    const pause = fault.kind === "missing" ? MISSING_PAUSE_MS : FAILURE_PAUSE_MS;
+    const delayMs = Math.min(pause.first * 2 ** Math.min(attempts - 1, 20), pause.max);
+    const dueMs = nowMs + delayMs;
+    await store.commit({
+      streamId,
+      position: encodeSessionPosition({ ...position, attempts, dueMs }),
+    });
+    observer.parked({ streamId, reason: fault.message, attempt: attempts, delayMs });
+    return delayMs;
+  }
+}
+
+/**
+ * Whether trying again is of no use. That the server cannot be reached never makes a recording
+ * hopeless, however long it lasts.
+ */
+function isHopeless(position: SessionPosition, fault: Fault, nowMs: number): boolean {
+  const isOld = nowMs - position.uploadMs > GIVE_UP_AFTER_MS;
+  if (fault.kind === "missing") return isOld || position.attempts >= MAX_ATTEMPTS;
+  return fault.kind === "protocol" && isOld && position.attempts >= 10;
+}

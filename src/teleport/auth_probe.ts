@@ -1,0 +1,142 @@
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { connect as connectTls } from "node:tls";
+import { Fault } from "../core/fault.ts";
+import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
+import { AUTH_SERVER_NAME } from "./auth_server_finding.ts";
+import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
+import { toTeleportFault } from "./grpc_fault.ts";
+import type { TeleportKeyMaterial } from "./identity_file.ts";
+
+/** The calls that are tried. */
+export type ProbedAuditLog = Pick<
+  Client<typeof AuditLogService>,
+  "getUnstructuredEvents" | "getEventExportChunks"
+>;
+
+/** Whom to ask, and as whom. */
+export interface AuthProbeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: TeleportKeyMaterial;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Oldest server that has the calls for events without types. */
+const OLDEST_MAJOR = 13;
+/** On the wire 1 means descending (proto/teleport/auditlog). */
+const NEWEST_FIRST = Order.ASCENDING;
+
+/** What cannot be tried without a trace in the audit log. */
+const UNTRIED = [
+  "Not tried, as that would be an audit event: list and read on session, for session recordings",
+];
+
+/** Asks for the server's version and the cluster's name, which every user may. */
+export async function probePing(options: AuthProbeOptions, signal: AbortSignal): Promise<Finding> {
+  const { host, port, credentials } = options;
+  const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const sessionManager = new Http2SessionManager(baseUrl, {}, {
+    createConnection: () =>
+      connectTls({
+        host,
+        port,
+        servername: AUTH_SERVER_NAME,
+        ALPNProtocols: ["h2"],
+        ca: [...credentials.authorities],
+        cert: credentials.certificate,
+        key: credentials.key,
+        minVersion: "TLSv1.2",
+      }),
+  });
+  try {
+    const client = createClient(AuthService, createGrpcTransport({ baseUrl, sessionManager }));
+    const { ClusterName: cluster, ServerVersion: version } = await client.ping({}, { signal });
+    const text = `Teleport ${version || "of an unknown version"}, cluster '${cluster}'`;
+    return Number(/^\d+/.exec(version)?.[0] ?? OLDEST_MAJOR) < OLDEST_MAJOR
+      ? failed("unsupported", `${text}: too old`, {
+        advice: `Teleport ${OLDEST_MAJOR} or newer is needed`,
+      })
+      : ok(text);
+  } catch (error) {
+    // A start does not ask for it.
+    const { text } = findingOfCall("ask for the server's version", error, signal);
+    return warning(text, { advice: `Teleport ${OLDEST_MAJOR} or newer is needed` });
+  } finally {
+    sessionManager.abort();
+  }
+}
+
+/** What a look at the events brought. */
+export interface EventReadProbe {
+  readonly finding: Finding;
+  /** Time of the newest event, where there is one. */
+  readonly newestMs?: number | undefined;
+}
+
+/** Reads the newest event of the last day: whether the role allows it. */
+export async function probeEventRead(
+  auditLog: ProbedAuditLog,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<EventReadProbe> {
+  try {
+    const { items } = await auditLog.getUnstructuredEvents({
+      namespace: "default",
+      startDate: timestampFromMs(nowMs - DAY_MS),
+      // A day ahead: our clock may be behind the server's.
+      endDate: timestampFromMs(nowMs + DAY_MS),
+      limit: 1,
+      order: NEWEST_FIRST,
+    }, { signal });
+    const time = items[0]?.time;
+    if (time === undefined) {
+      return { finding: ok("Events may be read; there is none of today", { details: UNTRIED }) };
+    }
+    const newestMs = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
+    const newest = `the newest is of ${new Date(newestMs).toISOString()}`;
+    return { finding: ok(`Events may be read; ${newest}`, { details: UNTRIED }), newestMs };
+  } catch (error) {
+    return { finding: findingOfCall("read the audit log", error, signal) };
+  }
+}
+
+/** Tries the bulk export, which servers with some back ends have. */
+export async function probeExportMode(
+  auditLog: ProbedAuditLog,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Finding> {
+  try {
+    const chunks = auditLog.getEventExportChunks({ date: timestampFromMs(nowMs) }, { signal });
+    let count = 0;
+    for await (const _ of chunks) count++;
+    return ok(`The server offers the bulk export (${count} chunk${count === 1 ? "" : "s"} today)`);
+  } catch (error) {
+    const fault = toTeleportFault("list the chunks of a bulk export", error);
+    if (fault.kind === "unsupported") return ok("By pages; the server has no bulk export");
+    return findingOfCall("list the chunks of a bulk export", error, signal);
+  }
+}
+
+/** Judges this machine's clock by the newest event: none can be of the future. */
+export function judgeClock(newestMs: number | undefined, nowMs: number): Finding | undefined {
+  const aheadMs = (newestMs ?? 0) - nowMs;
+  if (aheadMs < MINUTE_MS) return undefined;
+  const minutes = Math.round(aheadMs / MINUTE_MS);
+  return warning(`The newest event is ${minutes} min ahead of the clock here`, {
+    advice: "Set the clock of this machine, or of the one that wrote the event, by NTP",
+  });
+}
+
+function findingOfCall(call: string, error: unknown, signal: AbortSignal): Finding {
+  if (signal.aborted && !(error instanceof Fault)) {
+    return failed("unavailable", `Cannot ${call}: no answer in time`, {
+      advice: "The server is overloaded, or something between drops what is sent",
+    });
+  }
+  return findingOfFault(toTeleportFault(call, error));
+}

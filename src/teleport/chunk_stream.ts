@@ -1,0 +1,85 @@
+import type { Client } from "@connectrpc/connect";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Clock } from "../core/clock.ts";
+import type { AuditEvent } from "../core/event.ts";
+import type { Position } from "../core/position.ts";
+import type { EventStream, Page } from "../pipeline/ports.ts";
+import { toAuditEvent } from "./audit_event.ts";
+import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { DoneEvent } from "./log_position.ts";
+import { StructJsonWriter } from "./struct_json.ts";
+import { readWatchedStream } from "./watched_stream.ts";
+
+/** Which chunk is read, and how. */
+export interface ChunkStreamOptions {
+  readonly auditLog: Pick<Client<typeof AuditLogService>, "exportUnstructuredEvents">;
+  readonly clock: Clock;
+  /** UTC date, as in `2026-01-31`. */
+  readonly date: string;
+  readonly chunk: string;
+  /** Whether an event needs no forwarding: it is older than the start, or was forwarded before. */
+  readonly isDone: (event: DoneEvent) => boolean;
+  /** Whether the events are news rather than a backlog. */
+  readonly isLive: () => boolean;
+}
+
+const PAGE_EVENTS = 500;
+const PAGE_BYTES = 512 * 1024;
+
+/** The events of one chunk of a bulk export (ExportUnstructuredEvents); it resumes by the cursor. */
+export class ChunkStream implements EventStream {
+  readonly id: string;
+  readonly #options: ChunkStreamOptions;
+  readonly #writer = new StructJsonWriter();
+
+  constructor(options: ChunkStreamOptions) {
+    this.id = `chunk/${options.date}/${options.chunk}`;
+    this.#options = options;
+  }
+
+  /** @throws {Fault} when the server cannot be asked, or has no such chunk. */
+  async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
+    const { auditLog, chunk, clock, date, isDone, isLive } = this.#options;
+    let cursor = typeof stored["cursor"] === "string" ? stored["cursor"] : "";
+    const messages = readWatchedStream({
+      purpose: `export chunk '${chunk}' of ${date}`,
+      clock,
+      signal,
+      call: (signal) =>
+        auditLog.exportUnstructuredEvents(
+          { date: timestampFromMs(Date.parse(date)), chunk, cursor },
+          { signal, timeoutMs: 0 },
+        ),
+    });
+    let events: AuditEvent[] = [];
+    let cursors: string[] = [];
+    let bytes = 0;
+    for await (const message of messages) {
+      cursor = message.cursor;
+      if (message.event !== undefined) {
+        const event = toAuditEvent(message.event, this.#writer);
+        if (!isDone(event)) {
+          events.push(event);
+          cursors.push(cursor);
+          bytes += event.json.length;
+        }
+      }
+      if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
+      yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+      [events, cursors, bytes] = [[], [], 0];
+    }
+    yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+  }
+}
+
+function toPage(
+  events: readonly AuditEvent[],
+  cursors: readonly string[],
+  cursor: string,
+): Omit<Page, "backlog"> {
+  return {
+    events,
+    position: { version: 1, cursor },
+    positionAfter: (index) => ({ version: 1, cursor: cursors[index]! }),
+  };
+}

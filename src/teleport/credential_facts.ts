@@ -1,0 +1,94 @@
+import { Fault } from "../core/fault.ts";
+import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
+import {
+  describePem,
+  formatExpiry,
+  nameOf,
+  organizationOf,
+  parseCertificates,
+} from "../tls/certificate_facts.ts";
+import {
+  readTeleportCredentials,
+  type TeleportCredentialPaths,
+  type TeleportCredentials,
+} from "./credentials.ts";
+
+/** What a look at the credentials brought. */
+export interface CredentialFacts {
+  readonly finding: Finding;
+  /** They may be used. */
+  readonly credentials?: TeleportCredentials;
+}
+
+/** Less than this is worth a word, unless somebody renews the identity. */
+const SHORT_MS = 7 * 86_400_000;
+
+/** Reads the credentials for Teleport as a start does, and says what is in them. Never throws. */
+export async function inspectTeleportCredentials(
+  paths: TeleportCredentialPaths,
+  options: { readonly nowMs: number; readonly isRenewed: boolean },
+): Promise<CredentialFacts> {
+  const { isRenewed, nowMs } = options;
+  try {
+    const credentials = await readTeleportCredentials(paths, nowMs);
+    return { credentials, finding: describeCredentials(credentials, { nowMs, isRenewed }) };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { finding: await findSwap(paths) ?? findingOfFault(error) };
+  }
+}
+
+function describeCredentials(
+  credentials: TeleportCredentials,
+  { isRenewed, nowMs }: { nowMs: number; isRenewed: boolean },
+): Finding {
+  const { authorities, certificate, notAfterMs, user } = credentials;
+  const [own] = parseCertificates(certificate);
+  const held = authorities.flatMap(parseCertificates);
+  const signer = own === undefined ? "" : organizationOf(own.issuer) ?? nameOf(own.issuer);
+  const clusters = held.map((authority) =>
+    organizationOf(authority.subject) ?? nameOf(authority.subject)
+  );
+  const text = `User '${user}' of cluster '${signer}' until ${formatExpiry(notAfterMs, nowMs)}`;
+  const details = [
+    `The key belongs to the certificate; ${authorities.length} authorit${
+      authorities.length === 1 ? "y" : "ies"
+    } of the cluster`,
+  ];
+  if (own !== undefined && Date.parse(own.validFrom) > nowMs) {
+    return failed(
+      "credentials",
+      `The certificate for Teleport is good only from ${new Date(own.validFrom).toISOString()} on`,
+      { advice: "Check the clock of this machine", details },
+    );
+  }
+  if (clusters.length > 0 && !clusters.includes(signer)) {
+    return warning(`${text}, but the authorities are those of '${clusters.join("', '")}'`, {
+      advice: "Certificate and authorities should come from the same cluster",
+      details,
+    });
+  }
+  if (!isRenewed && notAfterMs - nowMs < SHORT_MS) {
+    return warning(text, {
+      advice:
+        "Sign one that lasts longer, or let tbot renew it and set teleport.refresh.enabled = true",
+      details,
+    });
+  }
+  return ok(text, { details });
+}
+
+/** Certificate and key in each other's place are the commonest mix-up, and easy to say. */
+async function findSwap(paths: TeleportCredentialPaths): Promise<Finding | undefined> {
+  if ("identity" in paths) return undefined;
+  const read = (path: string) => Deno.readTextFile(path).then(describePem, () => "neither");
+  const [certificate, key] = [await read(paths.certificate), await read(paths.key)];
+  if (certificate !== "private key" || key !== "certificate") return undefined;
+  return failed(
+    "credentials",
+    "teleport.cert names a private key, and teleport.key a certificate",
+    {
+      advice: "Swap the two settings",
+    },
+  );
+}

@@ -1,0 +1,96 @@
+import type { Client } from "@connectrpc/connect";
+import type { Clock } from "../core/clock.ts";
+import type { AuditEvent } from "../core/event.ts";
+import { Fault } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import {
+  decodeSessionPosition,
+  encodeSessionPosition,
+  type SessionPosition,
+} from "../core/session_position.ts";
+import type { EventStream, Page } from "../pipeline/ports.ts";
+import { toAuditEvent } from "./audit_event.ts";
+import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { StructJsonWriter } from "./struct_json.ts";
+import { readWatchedStream } from "./watched_stream.ts";
+
+/** Which recording is read, and how. */
+export interface SessionStreamOptions {
+  readonly auditLog: Pick<Client<typeof AuditLogService>, "streamUnstructuredSessionEvents">;
+  readonly clock: Clock;
+  readonly sessionId: string;
+}
+
+/** A page is handed on at so many events or bytes. */
+const PAGE_EVENTS = 200;
+const PAGE_BYTES = 512 * 1024;
+/** A recording with more events has no end; a day of typing has some hundred thousand. */
+const MAX_EVENTS = 20_000_000;
+
+/**
+ * The events of one session recording (StreamUnstructuredSessionEvents), by index. Events that share
+ * an index stay on one side of a position, because a position is an index.
+ */
+export class SessionStream implements EventStream {
+  readonly id: string;
+  readonly #options: SessionStreamOptions;
+  readonly #writer = new StructJsonWriter();
+
+  constructor(options: SessionStreamOptions) {
+    this.id = `session/${options.sessionId}`;
+    this.#options = options;
+  }
+
+  /** @throws {Fault} of kind `missing` when there is no such recording (yet). */
+  async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
+    const { auditLog, clock, sessionId } = this.#options;
+    const start = decodeSessionPosition(stored);
+    const messages = readWatchedStream({
+      purpose: "read a session recording",
+      clock,
+      signal,
+      call: (signal) =>
+        auditLog.streamUnstructuredSessionEvents(
+          { sessionId, startIndex: start.index },
+          // A recording takes as long as the receiver does; silence is watched for instead.
+          { signal, timeoutMs: 0 },
+        ),
+    });
+    let events: AuditEvent[] = [];
+    let indexes: number[] = [];
+    let bytes = 0;
+    let count = 0;
+    for await (const message of messages) {
+      const index = Number(message.index);
+      const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
+      if (isFull && index !== indexes.at(-1)) {
+        yield toPage(start, events, indexes);
+        [events, indexes, bytes] = [[], [], 0];
+      }
+      const event = toAuditEvent(message, this.#writer);
+      events.push(event);
+      indexes.push(index);
+      bytes += event.json.length;
+      if (++count > MAX_EVENTS) {
+        throw new Fault(
+          "protocol",
+          `Cannot read a session recording: more than ${MAX_EVENTS} events`,
+        );
+      }
+    }
+    yield toPage(start, events, indexes);
+  }
+}
+
+function toPage(
+  start: SessionPosition,
+  events: readonly AuditEvent[],
+  indexes: readonly number[],
+): Page {
+  const positionAfter = (at: number) => {
+    const index = indexes[at] ?? start.index - 1;
+    const isShared = indexes[at + 1] === index;
+    return encodeSessionPosition({ ...start, attempts: 0, index: isShared ? index : index + 1 });
+  };
+  return { events, backlog: true, positionAfter, position: positionAfter(indexes.length - 1) };
+}

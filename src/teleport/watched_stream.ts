@@ -1,0 +1,59 @@
+import type { Clock } from "../core/clock.ts";
+import { Fault } from "../core/fault.ts";
+import { toTeleportFault } from "./grpc_fault.ts";
+
+/** How a server stream is read. */
+export interface WatchedStreamOptions<T> {
+  /** Starts the call; it ends when the signal is aborted. */
+  readonly call: (signal: AbortSignal) => AsyncIterable<T>;
+  /** What the call is for, such as `read a session recording`. */
+  readonly purpose: string;
+  readonly clock: Clock;
+  /** Longest wait for a message, in milliseconds. @default {60000} */
+  readonly idleMs?: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads a server stream to its end, and always cancels the call: leaving a loop over it alone would
+ * leave the stream open on the server, and enough of those end the connection.
+ *
+ * @throws {Fault} what the call failed by; also when no message comes for `idleMs`, which is not
+ * counted while the reader is busy elsewhere. @throws `signal.reason`.
+ */
+export async function* readWatchedStream<T>(options: WatchedStreamOptions<T>): AsyncGenerator<T> {
+  const { call, clock, purpose, signal } = options;
+  const idleMs = options.idleMs ?? 60_000;
+  const ended = new AbortController();
+  const watch = new AbortController();
+  let waits = 0;
+  let isWaiting = false;
+  const watching = (async () => {
+    for (let before = -1; !watch.signal.aborted; before = waits) {
+      if (isWaiting && waits === before) {
+        const silence = `no message for ${idleMs / 1000} s`;
+        return ended.abort(new Fault("unavailable", `Cannot ${purpose}: ${silence}`));
+      }
+      await clock.sleep(idleMs, watch.signal).catch(() => {});
+    }
+  })();
+  try {
+    const messages = call(AbortSignal.any([signal, ended.signal]))[Symbol.asyncIterator]();
+    while (true) {
+      waits++;
+      isWaiting = true;
+      const { done, value } = await messages.next();
+      isWaiting = false;
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (ended.signal.aborted) throw ended.signal.reason;
+    throw toTeleportFault(purpose, error);
+  } finally {
+    ended.abort();
+    watch.abort();
+    await watching;
+  }
+}

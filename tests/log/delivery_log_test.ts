@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { DeliveryLog } from "../../src/log/delivery_log.ts";
+import type { Retry } from "../../src/pipeline/ports.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { makeEvent, makeEvents } from "../support/pipeline_ports.ts";
+import { RecordingLogger } from "../support/recording_logger.ts";
+
+const EVENT_TIME = "2026-01-01 00:00:00 +0000 UTC";
+
+function open(sentMessage = "Event sent") {
+  const logger = new RecordingLogger();
+  const clock = new FakeClock();
+  const log = new DeliveryLog({ logger, clock, sentMessage });
+  return { log, logger, clock };
+}
+
+function retry(attempt: number, changes: Partial<Retry> = {}): Retry {
+  return {
+    streamId: "log",
+    peer: "receiver",
+    attempt,
+    reason: "connection refused",
+    delayMs: 1500,
+    lasting: false,
+    ...changes,
+  };
+}
+
+Deno.test("DeliveryLog.delivered() tells each event at info while live", () => {
+  const { log, logger } = open();
+  log.delivered("log", [makeEvent("a", { type: "user.login" }), makeEvent("b")], false);
+  assert.deepEqual(logger.records, [
+    {
+      level: "info",
+      message: "Event sent",
+      fields: { id: "a", ts: EVENT_TIME, type: "user.login" },
+    },
+    { level: "info", message: "Event sent", fields: { id: "b", ts: EVENT_TIME, type: "test" } },
+  ]);
+});
+
+Deno.test("DeliveryLog.delivered() never logs a payload", () => {
+  const { log, logger } = open();
+  const json = new TextEncoder().encode('{"password":"hunter2"}');
+  log.delivered("log", [{ ...makeEvent("a"), json }], false);
+  log.delivered("log", [{ ...makeEvent("a"), json }], true);
+  log.rejected({ streamId: "log", event: { ...makeEvent("a"), json }, reason: "no" });
+  log.finish();
+  assert.doesNotMatch(logger.text, /hunter2/);
+});
+
+Deno.test("DeliveryLog.delivered() sums up at info once a second while catching up", async () => {
+  const { log, logger, clock } = open();
+  for (let i = 0; i < 100; i++) {
+    log.delivered("log", makeEvents(50), true);
+    await clock.advance(100);
+  }
+  const summaries = logger.find({ level: "info" });
+  assert.ok(summaries.length >= 9 && summaries.length <= 11, `${summaries.length} lines`);
+  for (const { message, fields } of summaries.slice(1)) {
+    assert.equal(message, "Events sent");
+    assert.deepEqual([fields["count"], fields["per_second"], fields["up_to"]], [
+      500,
+      500,
+      EVENT_TIME,
+    ]);
+  }
+  assert.equal(summaries.at(-1)!.fields["total"], 500 * (summaries.length - 1) + 50);
+  assert.equal(logger.find({ level: "debug", message: "Event sent" }).length, 5000);
+});
+
+Deno.test("DeliveryLog.delivered() tells the rate rightly where requests take longer than a second", async () => {
+  const { log, logger, clock } = open();
+  for (let i = 0; i < 5; i++) {
+    log.delivered("log", makeEvents(300), true);
+    await clock.advance(3000);
+  }
+  const rates = logger.find({ level: "info" }).map((record) => record.fields["per_second"]);
+  assert.deepEqual(rates.slice(1), [100, 100, 100, 100]);
+});
+
+Deno.test("DeliveryLog.delivered() claims no rate from a single moment", () => {
+  const { log, logger } = open();
+  log.delivered("log", makeEvents(500), true);
+  log.caughtUp("log");
+  const [summary] = logger.find({ message: "Events sent" });
+  assert.ok(Number(summary!.fields["per_second"]) <= 500, logger.text);
+});
+
+Deno.test("DeliveryLog.delivered() works nothing out for debug lines that are not written", () => {
+  const { log, logger } = open();
+  Object.assign(logger, { isDebug: false });
+  log.delivered("log", makeEvents(3), true);
+  assert.deepEqual(logger.find({ level: "debug" }), []);
+});
+
+Deno.test("DeliveryLog.delivered() sums up what came before it tells the first live event", async () => {
+  const { log, logger, clock } = open();
+  log.delivered("log", makeEvents(10), true);
+  await clock.advance(100);
+  log.delivered("log", makeEvents(10), true);
+  await clock.advance(100);
+  log.delivered("log", makeEvents(1, 20), false);
+  const infos = logger.find({ level: "info" });
+  assert.equal(infos.at(-1)!.fields["id"], "e20");
+  assert.equal(infos.at(-2)!.message, "Events sent");
+  assert.equal(infos.reduce((sum, { fields }) => sum + Number(fields["count"] ?? 0), 0), 20);
+});
+
+Deno.test("DeliveryLog.delivered() does not throw for an event with a time of nowhere", () => {
+  const { log, logger } = open();
+  for (const backlog of [true, false]) {
+    log.delivered("log", [{ ...makeEvent("a"), timeMs: 9.2e21 }], backlog);
+  }
+  log.rejected({ streamId: "log", event: { ...makeEvent("a"), timeMs: NaN }, reason: "no" });
+  log.finish();
+  assert.ok(logger.records.length >= 3);
+});
+
+Deno.test("DeliveryLog tells an outage at its attempts 1, 2, 4, 8 … and the others at debug", () => {
+  const { log, logger } = open();
+  for (let attempt = 1; attempt <= 100; attempt++) log.retrying(retry(attempt));
+  const told = logger.find({ level: "warning" });
+  assert.deepEqual(told.map((record) => record.fields["attempt"]), [1, 2, 4, 8, 16, 32, 64]);
+  assert.deepEqual(told[0], {
+    level: "warning",
+    message: "Fluentd is not available, trying again: connection refused",
+    fields: { stream: "log", attempt: 1, next_try: "1.5s" },
+  });
+  assert.equal(logger.find({ level: "debug" }).length, 93);
+});
+
+Deno.test("DeliveryLog tells a new reason at once", () => {
+  const { log, logger } = open();
+  for (let attempt = 1; attempt <= 5; attempt++) log.retrying(retry(attempt));
+  log.retrying(retry(6, { reason: "HTTP 503" }));
+  log.retrying(retry(7, { reason: "HTTP 503" }));
+  const told = logger.find({ level: "warning" });
+  assert.deepEqual(told.map((record) => record.fields["attempt"]), [1, 2, 4, 6]);
+});
+
+Deno.test("DeliveryLog stays quiet where two known reasons take turns", () => {
+  const { log, logger } = open();
+  for (let attempt = 1; attempt <= 64; attempt++) {
+    log.retrying(retry(attempt, { reason: attempt % 2 === 0 ? "HTTP 503" : "HTTP 502" }));
+  }
+  assert.ok(logger.find({ level: "warning" }).length <= 8, logger.text);
+});
+
+const PEERS: readonly [Retry["peer"], string][] = [
+  ["receiver", "Fluentd"],
+  ["source", "Teleport"],
+  ["state", "Storage"],
+];
+
+for (const [peer, name] of PEERS) {
+  Deno.test(`DeliveryLog calls the ${peer} ${name}, when it is away and when it is back`, () => {
+    const { log, logger } = open();
+    log.retrying(retry(1, { peer }));
+    log.recovered("log", peer, 3);
+    assert.match(
+      logger.records[0]!.message,
+      new RegExp(`^${name} is not available, trying again: `),
+    );
+    assert.deepEqual(logger.records[1], {
+      level: "info",
+      message: `${name} is available again`,
+      fields: { stream: "log", failed_attempts: 3 },
+    });
+  });
+}
+
+Deno.test("DeliveryLog tells what waiting will not heal as an error that needs attention", () => {
+  const { log, logger } = open();
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    log.retrying(retry(attempt, { lasting: true, reason: "wrong URL" }));
+  }
+  const told = logger.find({ level: "error" });
+  assert.deepEqual(told.map((record) => record.fields["attempt"]), [1, 2, 4]);
+  assert.equal(told[0]!.message, "Fluentd needs attention, trying again: wrong URL");
+});
+
+Deno.test("DeliveryLog tells the same reason again in the next outage, and for each peer and stream", () => {
+  const { log, logger } = open();
+  log.retrying(retry(3));
+  log.recovered("log", "receiver", 3);
+  log.retrying(retry(3));
+  log.retrying(retry(3, { peer: "source" }));
+  log.retrying(retry(3, { streamId: "session/1" }));
+  assert.equal(logger.find({ level: "warning" }).length, 4);
+});
+
+Deno.test("DeliveryLog.rejected() tells which event was quarantined and why", () => {
+  const { log, logger } = open();
+  log.rejected({ streamId: "log", event: makeEvent("bad"), reason: "HTTP 400: invalid time" });
+  assert.deepEqual(logger.records, [{
+    level: "error",
+    message: "Event quarantined",
+    fields: {
+      id: "bad",
+      ts: EVENT_TIME,
+      type: "test",
+      stream: "log",
+      reason: "HTTP 400: invalid time",
+    },
+  }]);
+});
+
+Deno.test("DeliveryLog.caughtUp() writes the last summary and says that it waits", () => {
+  const { log, logger } = open();
+  log.delivered("log", makeEvents(7), true);
+  log.caughtUp("log");
+  assert.deepEqual(logger.find({ level: "info" }).at(-1), {
+    level: "info",
+    message: "Caught up with the audit log, waiting for new events",
+    fields: { stream: "log", sent: 7 },
+  });
+  assert.equal(logger.find({ message: "Events sent" }).length, 1);
+});
+
+Deno.test("DeliveryLog.finish() writes what is left to sum up and the totals of the run", () => {
+  const { log, logger } = open("Event would be sent");
+  log.delivered("log", makeEvents(2), false);
+  log.delivered("log", makeEvents(5), true);
+  log.filtered("log", 3);
+  log.filtered("log", 1);
+  log.rejected({ streamId: "log", event: makeEvent("bad"), reason: "no" });
+  log.finish();
+  assert.equal(logger.find({ message: /^Events would be sent$/ }).length, 1);
+  assert.deepEqual(logger.records.at(-1), {
+    level: "info",
+    message: "Stopped",
+    fields: { sent: 7, skipped: 4, quarantined: 1 },
+  });
+});
