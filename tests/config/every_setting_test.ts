@@ -59,6 +59,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   },
   "timeout": { text: "1m", value: 60_000 },
   "window-size": { text: "1.5h", value: 5_400_000 },
+  "lookback": { text: "90s", value: 90_000 },
   "concurrency": { text: "9", value: 9, toml: "9" },
   "storage": { text: "~/state", value: "/home/me/state" },
   "cursor": { text: "123", value: "123", toml: "123" },

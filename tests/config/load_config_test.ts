@@ -74,6 +74,7 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     lockEnabled: false,
     lockFailedAttemptsCount: 3,
     lockPeriodMs: 60_000,
+    lookbackMs: 300_000,
     lockForMs: 0,
     debug: false,
     logSeverity: "info",

@@ -5,6 +5,7 @@ import { startFakePeers } from "../support/fake_peers.ts";
 import { startFluentd } from "../support/fluentd.ts";
 import { judge } from "../support/judge.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
+import { drawSeed } from "../support/seed.ts";
 import { startProgram } from "../support/program.ts";
 import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -26,8 +27,7 @@ async function killRepeatedly(
 }
 
 Deno.test("kill -9 at 20 random moments loses nothing and repeats at most the events in flight", async () => {
-  const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-  console.log(`seed ${seed}`);
+  const seed = drawSeed();
   const random = createRandom(seed);
   await using peers = await startFakePeers({
     events: buildEvents({ count: 4000, seed, startMs: Date.now() - 3 * 86_400_000 }),
@@ -58,8 +58,7 @@ peerTest(
   "kill -9 at random moments between authpeer and real Fluentd loses nothing",
   { needs: ["AUTHPEER", "FLUENTD_OLDEST"] },
   async () => {
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    console.log(`seed ${seed}`);
+    const seed = drawSeed();
     const random = createRandom(seed);
     await using folder = await temporaryFolder();
     await Deno.mkdir(folder.join("auth"));

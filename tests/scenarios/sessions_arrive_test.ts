@@ -3,6 +3,7 @@ import { type AuthpeerRig, startAuthpeerRig } from "../support/authpeer_rig.ts";
 import { createRandom } from "../support/events.ts";
 import { judge } from "../support/judge.ts";
 import { peerTest } from "../support/peer.ts";
+import { drawSeed } from "../support/seed.ts";
 import { startProgram } from "../support/program.ts";
 
 const NEEDS = { needs: ["AUTHPEER"] as const };
@@ -63,8 +64,7 @@ peerTest(
   "kill -9 at random moments loses nothing of the chunks and the recordings",
   NEEDS,
   async () => {
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    console.log(`seed ${seed}`);
+    const seed = drawSeed();
     const random = createRandom(seed);
     await using rig = await startAuthpeerRig({
       flags: {

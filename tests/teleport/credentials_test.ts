@@ -134,7 +134,7 @@ const REFUSALS: readonly {
   },
   {
     title: "an identity file with the key of another",
-    paths: async (f, write) => {
+    paths: async (_f, write) => {
       const { foreign, client, hostAuthority } = await teleportCertificates();
       return {
         identity: await write(
