@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import { FluentdLanes, FluentdSink } from "../fluentd/fluentd_sink.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
+import { Lockout } from "../pipeline/lockout.ts";
 import { DryRunSink } from "../pipeline/dry_run_sink.ts";
 import type { PositionStore, Sink } from "../pipeline/ports.ts";
 import { KvPositionStore } from "../state/kv_position_store.ts";
@@ -14,6 +15,7 @@ import { openStorageFolder, storageFolderFor } from "../state/storage_folder.ts"
 import { StorageLock } from "../state/storage_lock.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
+import { TeleportUserLocker } from "../teleport/user_locker.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { firstLogPosition } from "./first_position.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -80,12 +82,15 @@ async function runStreams(
   const sessions = forwarding.config.dryRun ? undefined : createSessionScheduler(forwarding);
   const left = await sessions?.load() ?? 0;
   if (left > 0) logger.info("Session recordings are waiting from an earlier run", { count: left });
+  const lockout = createLockout(forwarding, logger);
+  await lockout?.load();
   const log = new LogForwarding(forwarding, {
     sessions,
+    lockout,
     onMode: (mode) => logger.info(MODES[mode]),
   });
   const running = [
-    log.run(firstPosition).then(() => sessions?.drain()),
+    log.run(firstPosition).then(() => lockout?.settled()).then(() => sessions?.drain()),
     sessions?.run(),
   ];
   try {
@@ -94,6 +99,21 @@ async function runStreams(
     ended.abort();
     await Promise.allSettled(running);
   }
+}
+
+function createLockout(forwarding: Forwarding, logger: Logger): Lockout | undefined {
+  const { clock, config, connection, stop, store } = forwarding;
+  if (!config.lockEnabled || config.dryRun) return undefined;
+  return new Lockout({
+    maxFailures: config.lockFailedAttemptsCount,
+    periodMs: config.lockPeriodMs,
+    lockMs: config.lockForMs,
+    locker: new TeleportUserLocker(connection.auth),
+    store,
+    clock,
+    logger,
+    stop,
+  });
 }
 
 /** The store with its lock; a dry run keeps its positions in memory and leaves the real ones alone. */

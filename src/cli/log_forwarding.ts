@@ -1,5 +1,7 @@
 import { createEventFilter } from "../core/event_filter.ts";
+import type { AuditEvent } from "../core/event.ts";
 import { ChunkScheduler, type ChunkStart } from "../pipeline/chunk_scheduler.ts";
+import type { Lockout } from "../pipeline/lockout.ts";
 import { forwardByMode } from "../pipeline/log_modes.ts";
 import type { StreamPosition } from "../pipeline/ports.ts";
 import { findOpenedSessions } from "../pipeline/open_sessions.ts";
@@ -32,6 +34,7 @@ const MAX_CHUNK_BYTES = 1024 * 1024;
 export class LogForwarding {
   readonly #forwarding: Forwarding;
   readonly #sessions: SessionScheduler | undefined;
+  readonly #lockout: Lockout | undefined;
   readonly #onMode: (mode: "paged" | "bulk") => void;
 
   constructor(
@@ -39,11 +42,14 @@ export class LogForwarding {
     options: {
       /** Takes the sessions that uploads open; recordings are not forwarded without. */
       readonly sessions: SessionScheduler | undefined;
+      /** Takes failed logins; nobody is locked without. */
+      readonly lockout: Lockout | undefined;
       readonly onMode: (mode: "paged" | "bulk") => void;
     },
   ) {
     this.#forwarding = forwarding;
     this.#sessions = options.sessions;
+    this.#lockout = options.lockout;
     this.#onMode = options.onMode;
   }
 
@@ -136,26 +142,30 @@ export class LogForwarding {
   }
 
   #logOptions(stop: AbortSignal) {
-    const { config, observer } = this.#forwarding;
-    const sessions = this.#sessions;
-    const base = {
+    const { config } = this.#forwarding;
+    return {
       filter: createEventFilter({ types: config.types, skipTypes: config.skipEventTypes }),
       url: config.fluentdUrl,
       stop,
+      findOpened: (events: readonly AuditEvent[]) => this.#findOpened(events),
+      onOpened: (streams: readonly StreamPosition[]) => {
+        this.#sessions?.open(streams);
+        this.#lockout?.open(streams);
+      },
     };
-    if (sessions === undefined) return base;
-    return {
-      ...base,
-      findOpened: (events: Parameters<typeof findOpenedSessions>[0]) =>
-        findOpenedSessions(events, (event, sid) => {
-          const text = JSON.stringify(sid)?.slice(0, 100) ?? "missing";
-          observer.abandoned(
-            `session/${event.id}`,
-            `The upload event '${event.id}' names no session: its sid is ${text}`,
-          );
-        }),
-      onOpened: (streams: readonly StreamPosition[]) => sessions.open(streams),
-    };
+  }
+
+  /** What events cause: recordings to forward, failed logins to count. */
+  #findOpened(events: readonly AuditEvent[]): readonly StreamPosition[] {
+    const { observer } = this.#forwarding;
+    const failed = this.#lockout?.findFailedLogins(events) ?? [];
+    if (this.#sessions === undefined) return failed;
+    const sessions = findOpenedSessions(events, (event, sid) => {
+      const text = JSON.stringify(sid)?.slice(0, 100) ?? "missing";
+      const reason = `The upload event '${event.id}' names no session: its sid is ${text}`;
+      observer.abandoned(`session/${event.id}`, reason);
+    });
+    return [...sessions, ...failed];
   }
 }
 

@@ -22,6 +22,7 @@ export interface ReceiverPostProbe {
 const OUR_CERTIFICATE = /client certificate/;
 /** Fluentd of TLS 1.2 has no better word for a certificate that it misses. */
 const HANDSHAKE_FAILURE = /fatal alert: HandshakeFailure/;
+const CLOSED = /closed|reset by peer/i;
 /** What a receiver that refuses us may do instead of saying so. */
 const ADVICE = "Look into Fluentd's log";
 
@@ -97,6 +98,14 @@ function judgeError(error: unknown, tls: ReceiverTls): Finding {
         advice: "Check that Fluentd's ca_path holds the authority of fluentd.cert",
         details: [reason],
       });
+  }
+  if (CLOSED.test(reason)) {
+    return failed("unavailable", "Fluentd closed the connection without an answer", {
+      advice: tls.client === undefined
+        ? ADVICE
+        : `It may not accept the client certificate, or be stopping. ${ADVICE}`,
+      details: [reason],
+    });
   }
   const [, text = reason, detail] = /^(.*?)(?: \((.*)\))?$/s.exec(reason) ?? [];
   const details = detail === undefined ? [] : [detail];

@@ -1,6 +1,5 @@
 import { failed, type Finding, ok, warning } from "../core/finding.ts";
 import { formatExpiry } from "../tls/certificate_facts.ts";
-import { probePlain } from "../tls/plain_probe.ts";
 import {
   findServerCertificateProblem,
   type ServerCertificateProblem,
@@ -79,19 +78,20 @@ async function judgePlain(
   { setting }: ReceiverProbeOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const answer = await probePlain(endpoint, signal);
-  if (answer === "http") return ok("Not used: the URL is http");
-  const { kind } = answer === "tls"
-    ? { kind: "certificate" }
-    : await probeTls({ ...endpoint, authorities: [] }, signal);
-  if (kind === "certificate") {
+  const probe = await probeTls({ ...endpoint, authorities: [] }, signal);
+  const isTls = probe.kind === "certificate" ||
+    (probe.kind === "refused" && /fatal alert/i.test(probe.text));
+  if (isTls) {
     return failed("config", `${setting} begins with http, and port ${endpoint.port} speaks TLS`, {
       advice: `Write https in ${setting}`,
     });
   }
-  return failed("config", `Port ${endpoint.port} of ${endpoint.host} does not speak HTTP`, {
-    advice: `Check the port in ${setting}`,
-  });
+  if (probe.kind === "plain" && (probe.answer === "ssh" || probe.answer === "something")) {
+    return failed("config", `Port ${endpoint.port} of ${endpoint.host} does not speak HTTP`, {
+      advice: `Check the port in ${setting}`,
+    });
+  }
+  return ok("Not used: the URL is http");
 }
 
 function findingOfNoCertificate(

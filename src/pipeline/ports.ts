@@ -104,6 +104,20 @@ export interface Retry {
   readonly lasting: boolean;
 }
 
+/** Whom to keep out. */
+export interface UserLock {
+  readonly user: string;
+  /** The login that was tried last; may be empty. */
+  readonly login: string;
+  /** End of the lock, in milliseconds since the epoch; for ever when undefined. */
+  readonly expiresMs: number | undefined;
+}
+
+/** Keeps users out of the cluster. Throws a `Fault`: `denied` when we may not. */
+export interface UserLocker {
+  lock(lock: UserLock, signal: AbortSignal): Promise<void>;
+}
+
 /** A stream that waits for another try. */
 export interface ParkedStream {
   readonly streamId: string;

@@ -2,6 +2,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
 import { checkAuthServer } from "./server_identity.ts";
 
@@ -26,9 +27,10 @@ export interface AuthConnectionOptions {
   readonly callTimeoutMs?: number;
 }
 
-/** The auth server's audit log, over a connection that is made when first needed and re-made when lost. */
+/** The auth server's services, over a connection that is made when first needed and re-made when lost. */
 export interface AuthConnection extends Disposable {
   readonly auditLog: Client<typeof AuditLogService>;
+  readonly auth: Client<typeof AuthService>;
 }
 
 /**
@@ -53,6 +55,7 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
   });
   return {
     auditLog: createClient(AuditLogService, transport),
+    auth: createClient(AuthService, transport),
     [Symbol.dispose]: () => sessionManager.abort(),
   };
 }

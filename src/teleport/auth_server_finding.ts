@@ -24,6 +24,9 @@ export interface AuthServerProbeOptions {
 const ADDRESS_ADVICE =
   "teleport.addr must be the address of the auth server, as a rule with port 3025";
 
+/** Alerts of servers that know neither the name nor the protocol of an auth server. */
+const OTHER_SERVICE = /fatal alert: (NoApplicationProtocol|Unrecogni[sz]edName)/i;
+
 /**
  * Goes the way to the auth server: its name, a TCP connection, a TLS handshake, its certificate, and
  * what it says to ours. Never throws.
@@ -85,10 +88,15 @@ function findingOfNoCertificate(
         { advice: ADDRESS_ADVICE, details: [tls.text] },
       );
     case "refused":
-      return failed("unavailable", `Port ${port} of ${host} broke off the TLS handshake`, {
-        advice: ADDRESS_ADVICE,
-        details: [tls.text],
-      });
+      return OTHER_SERVICE.test(tls.text)
+        ? failed("config", `Port ${port} of ${host} speaks TLS, but is no auth server`, {
+          advice: ADDRESS_ADVICE,
+          details: [tls.text],
+        })
+        : failed("unavailable", `Port ${port} of ${host} broke off the TLS handshake`, {
+          advice: ADDRESS_ADVICE,
+          details: [tls.text],
+        });
   }
 }
 
@@ -134,8 +142,12 @@ function findingOfRejection(rejection: string): Finding {
       details,
     });
   }
-  return failed("unavailable", "The auth server closed the connection after the handshake", {
-    advice: "Look into the log of the auth server; it may refuse the identity or be shutting down",
-    details,
-  });
+  return failed(
+    "credentials",
+    "The auth server closed the connection as soon as it saw our certificate",
+    {
+      advice: "Most likely the identity was signed by another cluster; else see the server's log",
+      details,
+    },
+  );
 }

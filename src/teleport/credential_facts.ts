@@ -45,10 +45,10 @@ function describeCredentials(
   const { authorities, certificate, notAfterMs, user } = credentials;
   const [own] = parseCertificates(certificate);
   const held = authorities.flatMap(parseCertificates);
-  const signer = own === undefined ? "" : organizationOf(own.issuer) ?? nameOf(own.issuer);
-  const clusters = held.map((authority) =>
-    organizationOf(authority.subject) ?? nameOf(authority.subject)
-  );
+  const cluster = own === undefined ? undefined : organizationOf(own.issuer);
+  const signer = cluster ?? (own === undefined ? "" : nameOf(own.issuer));
+  // The authority of users is not in an identity; its cluster is told by its organization.
+  const clusters = held.flatMap((authority) => organizationOf(authority.subject) ?? []);
   const text = `User '${user}' of cluster '${signer}' until ${formatExpiry(notAfterMs, nowMs)}`;
   const details = [
     `The key belongs to the certificate; ${authorities.length} authorit${
@@ -62,7 +62,7 @@ function describeCredentials(
       { advice: "Check the clock of this machine", details },
     );
   }
-  if (clusters.length > 0 && !clusters.includes(signer)) {
+  if (cluster !== undefined && clusters.length > 0 && !clusters.includes(cluster)) {
     return warning(`${text}, but the authorities are those of '${clusters.join("', '")}'`, {
       advice: "Certificate and authorities should come from the same cluster",
       details,

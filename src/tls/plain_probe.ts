@@ -5,12 +5,15 @@ export type PlainAnswer = "http" | "ssh" | "tls" | "something" | "nothing";
 
 /** Enough for the beginning of any answer. */
 const MAX_BYTES = 512;
+/** Whoever waits for more after a whole request does not speak HTTP. */
+const PATIENCE_MS = 2000;
 
 /**
  * Asks a port in plain HTTP what it is: a request without a body for the path `/`, which nobody takes
  * for an event. Never throws.
  */
-export async function probePlain(endpoint: Endpoint, signal: AbortSignal): Promise<PlainAnswer> {
+export async function probePlain(endpoint: Endpoint, stop: AbortSignal): Promise<PlainAnswer> {
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(PATIENCE_MS)]);
   try {
     using connection = await Deno.connect({
       hostname: endpoint.host,

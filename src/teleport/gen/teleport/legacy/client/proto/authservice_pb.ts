@@ -10,13 +10,17 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { EmptySchema } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_empty } from "@bufbuild/protobuf/wkt";
+import type { LockV2Schema } from "../../types/types_pb.ts";
+import { file_teleport_legacy_types_types } from "../../types/types_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file teleport/legacy/client/proto/authservice.proto.
  */
 export const file_teleport_legacy_client_proto_authservice: GenFile = /*@__PURE__*/
-  fileDesc("Ci50ZWxlcG9ydC9sZWdhY3kvY2xpZW50L3Byb3RvL2F1dGhzZXJ2aWNlLnByb3RvEgVwcm90byINCgtQaW5nUmVxdWVzdCI6CgxQaW5nUmVzcG9uc2USEwoLQ2x1c3Rlck5hbWUYASABKAkSFQoNU2VydmVyVmVyc2lvbhgCIAEoCTI+CgtBdXRoU2VydmljZRIvCgRQaW5nEhIucHJvdG8uUGluZ1JlcXVlc3QaEy5wcm90by5QaW5nUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ci50ZWxlcG9ydC9sZWdhY3kvY2xpZW50L3Byb3RvL2F1dGhzZXJ2aWNlLnByb3RvEgVwcm90byINCgtQaW5nUmVxdWVzdCI6CgxQaW5nUmVzcG9uc2USEwoLQ2x1c3Rlck5hbWUYASABKAkSFQoNU2VydmVyVmVyc2lvbhgCIAEoCTJzCgtBdXRoU2VydmljZRIvCgRQaW5nEhIucHJvdG8uUGluZ1JlcXVlc3QaEy5wcm90by5QaW5nUmVzcG9uc2USMwoKVXBzZXJ0TG9jaxINLnR5cGVzLkxvY2tWMhoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eWIGcHJvdG8z", [file_google_protobuf_empty, file_teleport_legacy_types_types]);
 
 /**
  * @generated from message proto.PingRequest
@@ -70,6 +74,16 @@ export const AuthService: GenService<{
     methodKind: "unary";
     input: typeof PingRequestSchema;
     output: typeof PingResponseSchema;
+  },
+  /**
+   * UpsertLock creates a lock, or puts it in place of one of the same name.
+   *
+   * @generated from rpc proto.AuthService.UpsertLock
+   */
+  upsertLock: {
+    methodKind: "unary";
+    input: typeof LockV2Schema;
+    output: typeof EmptySchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_teleport_legacy_client_proto_authservice, 0);
