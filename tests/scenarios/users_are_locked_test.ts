@@ -38,11 +38,11 @@ peerTest(
     await program.waitForLine(/User locked.*user=bob/);
     const locks = await readLocks(rig);
     assert.equal(locks.length, 1);
-    const { metadata, spec } = locks[0]!.lock;
-    assert.match(metadata.name, /^event-handler-auto-lock-bob-/);
-    assert.equal(spec.target.user, "bob");
-    assert.equal(spec.message, "User is locked due to too many failed login attempts");
-    const leftMs = Date.parse(spec.expires!) - Date.now();
+    const { expires, message, name, target } = locks[0]!;
+    assert.equal(name, "event-handler-auto-lock-bob-");
+    assert.deepEqual(target, { user: "bob" });
+    assert.equal(message, "User is locked due to too many failed login attempts");
+    const leftMs = Date.parse(expires!) - Date.now();
     assert.ok(leftMs > 3_500_000 && leftMs <= 3_600_000);
   },
 );
