@@ -4,7 +4,7 @@ import { Fault } from "../core/fault.ts";
 import { type Finding, findingOfFault, ok } from "../core/finding.ts";
 import { inspectReceiverCredentials } from "../fluentd/receiver_credential_facts.ts";
 import { probeReceiverPost } from "../fluentd/receiver_post.ts";
-import { endpointOf, probeReceiverPort, probeReceiverTls } from "../fluentd/receiver_probe.ts";
+import { probeReceiver } from "../fluentd/receiver_probe.ts";
 import { configOf, type DoctorFacts } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 import { VERSION } from "./version.ts";
@@ -19,22 +19,15 @@ export function fluentdChecks(facts: DoctorFacts): readonly Check[] {
       run: () => checkCredentials(facts),
     },
     {
-      name: "fluentd-port",
-      subject: "Fluentd port",
-      needs: ["settings"],
-      limitMs: 6000,
-      run: (signal) => probeReceiverPort(configOf(facts).fluentdUrl, signal),
-    },
-    {
-      name: "fluentd-certificate",
-      subject: "Fluentd certificate",
-      needs: ["fluentd-credentials", "fluentd-port"],
-      run: (signal) => checkTls(facts, "fluentd.url", signal),
+      name: "fluentd-server",
+      subject: "Fluentd server",
+      needs: ["fluentd-credentials"],
+      run: (signal) => probe(facts, "fluentd.url", signal),
     },
     {
       name: "fluentd-answer",
       subject: "Fluentd answer",
-      needs: ["fluentd-certificate"],
+      needs: ["fluentd-server"],
       async run(signal) {
         const url = configOf(facts).fluentdUrl;
         const userAgent = `teleport-event-handler/${VERSION}`;
@@ -53,7 +46,7 @@ export function fluentdChecks(facts: DoctorFacts): readonly Check[] {
       name: "fluentd-session-url",
       subject: "Fluentd session URL",
       needs: ["fluentd-credentials"],
-      after: ["fluentd-certificate"],
+      after: ["fluentd-answer"],
       run: (signal) => checkSessionUrl(facts, signal),
     },
   ];
@@ -79,13 +72,13 @@ async function checkCredentials(facts: DoctorFacts): Promise<Finding> {
   }
 }
 
-function checkTls(
+function probe(
   facts: DoctorFacts,
   setting: "fluentd.url" | "fluentd.session-url",
   signal: AbortSignal,
 ): Promise<Finding> {
   const { fluentdSessionUrl, fluentdUrl } = configOf(facts);
-  return probeReceiverTls({
+  return probeReceiver({
     url: setting === "fluentd.url" ? fluentdUrl : fluentdSessionUrl,
     setting,
     tls: facts.receiverTls!,
@@ -100,10 +93,8 @@ async function checkSessionUrl(facts: DoctorFacts, signal: AbortSignal): Promise
   if (session.origin === events.origin) {
     return ok("The same host and port as for the audit log; nothing is posted there");
   }
-  const { host, port } = endpointOf(fluentdSessionUrl);
-  const reached = await probeReceiverPort(fluentdSessionUrl, signal);
-  if (reached.status === "failed") return reached;
-  const judged = await checkTls(facts, "fluentd.session-url", signal);
-  if (judged.status === "failed") return judged;
-  return { ...judged, text: `${host} port ${port}: ${judged.text}; nothing is posted there` };
+  const finding = await probe(facts, "fluentd.session-url", signal);
+  return finding.status === "failed"
+    ? finding
+    : { ...finding, text: `${finding.text}; nothing is posted there` };
 }

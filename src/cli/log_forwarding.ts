@@ -172,5 +172,6 @@ export class LogForwarding {
 /** Whether an event of a chunk lies before the position of the log, or is done there. */
 function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
   const isDone = createDoneCheck(log);
-  return (event) => event.timeMs < log.fromMs || isDone(event);
+  // An event without a time may be of any; it is not for us to say that it is too old.
+  return (event) => (event.timeMs !== 0 && event.timeMs < log.fromMs) || isDone(event);
 }

@@ -4,7 +4,8 @@ import {
   findServerCertificateProblem,
   type ServerCertificateProblem,
 } from "../tls/server_certificate_problem.ts";
-import { type Endpoint, probeTcp } from "../tls/tcp_probe.ts";
+import type { Endpoint } from "../tls/connect_problem.ts";
+import { probePlain } from "../tls/plain_probe.ts";
 import { probeTls, type TlsProbe } from "../tls/tls_probe.ts";
 import type { ReceiverTls } from "./lane.ts";
 
@@ -28,23 +29,19 @@ export function endpointOf(url: string): Endpoint {
   };
 }
 
-/** Tries the name and the TCP connection. Never throws. */
-export async function probeReceiverPort(url: string, signal: AbortSignal): Promise<Finding> {
-  const { host, port } = endpointOf(url);
-  const tcp = await probeTcp({ host, port }, signal);
-  return tcp.kind === "connected"
-    ? ok(`${host} port ${port} takes connections, at ${tcp.address}`)
-    : failed("unavailable", tcp.text, { advice: `${tcp.advice} (fluentd.url)` });
-}
-
-/** Judges the certificate of the receiver. Sends nothing. Never throws. */
-export async function probeReceiverTls(
+/**
+ * Goes the way to the receiver: its name, a connection, a TLS handshake, its certificate. No event is
+ * sent. Never throws.
+ */
+export async function probeReceiver(
   options: ReceiverProbeOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
   const { nowMs, setting, tls: { caCerts, client }, url } = options;
   const { host, port } = endpointOf(url);
-  if (new URL(url).protocol === "http:") return await judgePlain({ host, port }, options, signal);
+  if (new URL(url).protocol === "http:") {
+    return await probePlainReceiver({ host, port }, options, signal);
+  }
   const probe = await probeTls({
     host,
     port,
@@ -52,7 +49,7 @@ export async function probeReceiverTls(
     client: client === undefined ? undefined : { certificate: client.cert, key: client.key },
   }, signal);
   if (probe.kind !== "certificate") return findingOfNoCertificate(probe, options);
-  const { certificate, distrust } = probe;
+  const { address, certificate, distrust } = probe;
   const problem = findServerCertificateProblem(certificate, {
     host,
     authorities: caCerts,
@@ -62,9 +59,8 @@ export async function probeReceiverTls(
   });
   if (problem !== undefined) return findingOfProblem(problem, { host, setting });
   const notAfterMs = Date.parse(certificate.validTo);
-  const text = `Fluentd's certificate is good for ${host}, until ${
-    formatExpiry(notAfterMs, nowMs)
-  }`;
+  const until = formatExpiry(notAfterMs, nowMs);
+  const text = `At ${address} port ${port}; its certificate is good for ${host} until ${until}`;
   return notAfterMs - nowMs < SOON_MS
     ? warning(text, {
       advice: "Make a new one soon, and restart Fluentd: it reads it at start only",
@@ -73,25 +69,27 @@ export async function probeReceiverTls(
 }
 
 /** An http URL: whether the port would rather have TLS. */
-async function judgePlain(
+async function probePlainReceiver(
   endpoint: Endpoint,
   { setting }: ReceiverProbeOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const probe = await probeTls({ ...endpoint, authorities: [] }, signal);
-  const isTls = probe.kind === "certificate" ||
-    (probe.kind === "refused" && /fatal alert/i.test(probe.text));
-  if (isTls) {
-    return failed("config", `${setting} begins with http, and port ${endpoint.port} speaks TLS`, {
-      advice: `Write https in ${setting}`,
-    });
+  const { host, port } = endpoint;
+  const answer = await probePlain(endpoint, signal);
+  if (typeof answer !== "string") {
+    return failed("unavailable", answer.text, { advice: `${answer.advice} (${setting})` });
   }
-  if (probe.kind === "plain" && (probe.answer === "ssh" || probe.answer === "something")) {
-    return failed("config", `Port ${endpoint.port} of ${endpoint.host} does not speak HTTP`, {
+  if (answer === "http") return ok(`${host} port ${port} speaks HTTP, in clear as the URL says`);
+  const { kind } = answer === "tls"
+    ? { kind: "certificate" }
+    : await probeTls({ ...endpoint, authorities: [] }, signal);
+  return kind === "certificate"
+    ? failed("config", `${setting} begins with http, and port ${port} speaks TLS`, {
+      advice: `Write https in ${setting}`,
+    })
+    : failed("config", `Port ${port} of ${host} does not speak HTTP`, {
       advice: `Check the port in ${setting}`,
     });
-  }
-  return ok("Not used: the URL is http");
 }
 
 function findingOfNoCertificate(
@@ -100,6 +98,10 @@ function findingOfNoCertificate(
 ): Finding {
   const { host, port } = endpointOf(url);
   switch (probe.kind) {
+    case "unconnected":
+      return failed("unavailable", probe.problem.text, {
+        advice: `${probe.problem.advice} (${setting})`,
+      });
     case "silent":
       return failed("unavailable", `Port ${port} of ${host} takes connections and says nothing`, {
         advice: `Check the port in ${setting}, and whether Fluentd hangs`,

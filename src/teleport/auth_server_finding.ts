@@ -4,7 +4,6 @@ import {
   findServerCertificateProblem,
   type ServerCertificateProblem,
 } from "../tls/server_certificate_problem.ts";
-import { probeTcp } from "../tls/tcp_probe.ts";
 import { probeTls, type TlsProbe } from "../tls/tls_probe.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
 
@@ -36,8 +35,6 @@ export async function probeAuthServer(
   signal: AbortSignal,
 ): Promise<Finding> {
   const { credentials, host, port } = options;
-  const tcp = await probeTcp(options, signal);
-  if (tcp.kind !== "connected") return failed("unavailable", tcp.text, { advice: tcp.advice });
   const tls = await probeTls({
     host,
     port,
@@ -48,7 +45,7 @@ export async function probeAuthServer(
     lingers: true,
   }, signal);
   if (tls.kind !== "certificate") return findingOfNoCertificate(tls, options);
-  const { certificate, distrust, protocol, rejection } = tls;
+  const { address, certificate, distrust, protocol, rejection } = tls;
   const problem = findServerCertificateProblem(certificate, {
     host: AUTH_SERVER_NAME,
     authorities: credentials.authorities,
@@ -65,7 +62,7 @@ export async function probeAuthServer(
   }
   const cluster = organizationOf(certificate.issuer) ?? nameOf(certificate.issuer);
   const until = formatExpiry(Date.parse(certificate.validTo), options.nowMs);
-  return ok(`Directly, at ${tcp.address} port ${port}; both sides accept each other`, {
+  return ok(`Directly, at ${address} port ${port}; both sides accept each other`, {
     details: [`The server's certificate is of the cluster '${cluster}' and good until ${until}`],
   });
 }
@@ -75,6 +72,8 @@ function findingOfNoCertificate(
   { host, port }: AuthServerProbeOptions,
 ): Finding {
   switch (tls.kind) {
+    case "unconnected":
+      return failed("unavailable", tls.problem.text, { advice: tls.problem.advice });
     case "silent":
       return failed("unavailable", `Port ${port} of ${host} takes connections and says nothing`, {
         advice: `${ADDRESS_ADVICE}; or the server hangs`,

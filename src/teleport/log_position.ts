@@ -23,6 +23,17 @@ export interface DoneEvent {
   readonly timeMs: number;
 }
 
+/** What was asked of the server. */
+export interface ReadRange {
+  /**
+   * The latest moment to advance to: an event of a machine whose clock runs ahead must not carry the
+   * position past events still to come.
+   */
+  readonly limitMs: number;
+  /** The latest moment of which events may have been read. */
+  readonly untilMs: number;
+}
+
 /** Bytes of ids that a position holds: a value in the store must stay under 60 KiB. */
 const MAX_ID_BYTES = 48 * 1024;
 /** Format of the stored value; a change that older versions cannot read takes the next number. */
@@ -34,19 +45,21 @@ export function startOfLog(startMs: number): LogPosition {
 }
 
 /**
- * The position after the given events, read in this order.
- *
- * `limitMs` is the latest moment to advance to: an event of a machine whose clock runs ahead must not
- * carry the position past events still to come.
+ * The position after the given events, read in this order from the given range.
  */
 export function afterEvents(
   position: LogPosition,
   events: readonly DoneEvent[],
-  limitMs: number,
+  { limitMs, untilMs }: ReadRange,
 ): LogPosition {
   let fromMs = position.fromMs;
   let done = [...position.done];
   for (const { id, timeMs } of events) {
+    if (timeMs === 0) {
+      // Nobody knows where the server keeps an event without a time; not after what it was asked for.
+      done.push({ id, timeMs: Math.max(fromMs, untilMs) });
+      continue;
+    }
     fromMs = Math.max(fromMs, toSecond(Math.min(timeMs, limitMs)));
     done.push({ id, timeMs });
   }
@@ -79,14 +92,12 @@ export function afterWindow(position: LogPosition, untilMs: number): LogPosition
 /** Says of each event read again, once, whether the position holds it as done. */
 export function createDoneCheck(position: LogPosition): (event: DoneEvent) => boolean {
   const left = new Map<string, number>();
-  for (const event of position.done) left.set(keyOf(event), (left.get(keyOf(event)) ?? 0) + 1);
-  return (event) => {
-    if (left.size === 0) return false;
-    const key = keyOf(event);
-    const count = left.get(key);
+  for (const { id } of position.done) left.set(id, (left.get(id) ?? 0) + 1);
+  return ({ id }) => {
+    const count = left.get(id);
     if (count === undefined) return false;
-    if (count === 1) left.delete(key);
-    else left.set(key, count - 1);
+    if (count === 1) left.delete(id);
+    else left.set(id, count - 1);
     return true;
   };
 }
@@ -144,10 +155,6 @@ function parseTime(value: unknown): number {
 
 function toSecond(ms: number): number {
   return Math.floor(ms / 1000) * 1000;
-}
-
-function keyOf(event: DoneEvent): string {
-  return `${event.timeMs} ${event.id}`;
 }
 
 /** Length in JSON is what counts, and an id of ordinary characters is as long as its text. */

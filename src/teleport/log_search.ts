@@ -50,7 +50,10 @@ export async function findPositionAfter(
       done.push(earlier);
       if (earlier.id === id) break;
     }
-    return afterEvents(startOfLog(startMs ?? secondMs), done, event.timeMs);
+    return afterEvents(startOfLog(startMs ?? secondMs), done, {
+      limitMs: event.timeMs,
+      untilMs: event.timeMs,
+    });
   }
   return undefined;
 }

@@ -19,6 +19,7 @@ import {
   decodeLogPosition,
   encodeLogPosition,
   type LogPosition,
+  type ReadRange,
 } from "./log_position.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 
@@ -88,7 +89,9 @@ export class LogStream implements EventStream {
         const isLast = answer.lastKey === "";
         const page = this.#toPage(answer, position, {
           isDone,
-          limitMs: isPast ? endMs : nowMs - lookbackMs,
+          range: isPast
+            ? { limitMs: endMs, untilMs: endMs }
+            : { limitMs: nowMs - lookbackMs, untilMs: nowMs },
           readUntilMs: isPast && isLast ? endMs : undefined,
           backlog: isPast || !isLast,
         });
@@ -156,18 +159,18 @@ export class LogStream implements EventStream {
     base: LogPosition,
     options: {
       isDone: (event: AuditEvent) => boolean;
-      limitMs: number;
+      range: ReadRange;
       readUntilMs: number | undefined;
       backlog: boolean;
     },
   ): Page & { readonly after: LogPosition } {
-    const { isDone, limitMs, readUntilMs, backlog } = options;
+    const { isDone, range, readUntilMs, backlog } = options;
     const events: AuditEvent[] = [];
     for (const item of answer.items) {
       const event = toAuditEvent(item, this.#writer);
       if (!isDone(event)) events.push(event);
     }
-    const afterAll = afterEvents(base, events, limitMs);
+    const afterAll = afterEvents(base, events, range);
     const after = readUntilMs === undefined ? afterAll : afterWindow(afterAll, readUntilMs);
     return {
       events,
@@ -177,7 +180,7 @@ export class LogStream implements EventStream {
         return encodeLogPosition(after);
       },
       positionAfter: (index) =>
-        encodeLogPosition(afterEvents(base, events.slice(0, index + 1), limitMs)),
+        encodeLogPosition(afterEvents(base, events.slice(0, index + 1), range)),
     };
   }
 

@@ -1,4 +1,5 @@
-import type { Endpoint } from "./tcp_probe.ts";
+import { formatError } from "../core/fault.ts";
+import { type ConnectProblem, describeConnectProblem, type Endpoint } from "./connect_problem.ts";
 
 /** What a port says to somebody who does not speak TLS. */
 export type PlainAnswer = "http" | "ssh" | "tls" | "something" | "nothing";
@@ -9,36 +10,39 @@ const MAX_BYTES = 512;
 const PATIENCE_MS = 2000;
 
 /**
- * Asks a port in plain HTTP what it is: a request without a body for the path `/`, which nobody takes
- * for an event. Never throws.
+ * Asks a port in plain HTTP what it is, by a request without a body that nobody takes for an event.
+ * Never throws.
  */
-export async function probePlain(endpoint: Endpoint, stop: AbortSignal): Promise<PlainAnswer> {
+export async function probePlain(
+  endpoint: Endpoint,
+  stop: AbortSignal,
+): Promise<PlainAnswer | ConnectProblem> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(PATIENCE_MS)]);
+  let connection: Deno.TcpConn;
   try {
-    using connection = await Deno.connect({
-      hostname: endpoint.host,
-      port: endpoint.port,
-      signal,
-    });
-    // Closing is what ends a read; the connection has no signal of its own.
-    const close = () => {
-      try {
-        connection.close();
-      } catch {
-        // Closed already.
-      }
-    };
-    signal.addEventListener("abort", close, { once: true });
+    connection = await Deno.connect({ hostname: endpoint.host, port: endpoint.port, signal });
+  } catch (error) {
+    return describeConnectProblem(endpoint, signal.aborted ? "timed out" : formatError(error));
+  }
+  // Closing is what ends a read; the connection has no signal of its own.
+  const close = () => {
     try {
-      await connection.write(new TextEncoder().encode("OPTIONS / HTTP/1.0\r\n\r\n"));
-      const bytes = new Uint8Array(MAX_BYTES);
-      const length = await connection.read(bytes) ?? 0;
-      return recognise(bytes.subarray(0, length));
-    } finally {
-      signal.removeEventListener("abort", close);
+      connection.close();
+    } catch {
+      // Closed already.
     }
+  };
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    await connection.write(new TextEncoder().encode("OPTIONS / HTTP/1.0\r\n\r\n"));
+    const bytes = new Uint8Array(MAX_BYTES);
+    const length = await connection.read(bytes) ?? 0;
+    return recognise(bytes.subarray(0, length));
   } catch {
     return "nothing";
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
   }
 }
 

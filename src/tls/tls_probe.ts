@@ -1,8 +1,16 @@
 import { X509Certificate } from "node:crypto";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { formatError } from "../core/fault.ts";
 import { type PlainAnswer, probePlain } from "./plain_probe.ts";
-import type { Endpoint } from "./tcp_probe.ts";
+import {
+  type ConnectProblem,
+  describeConnectProblem,
+  describeSilence,
+  type Endpoint,
+} from "./connect_problem.ts";
+
+/** Longest wait for the server to close its side as well. */
+const FAREWELL_MS = 500;
 
 /** Whom to ask, and what to show. */
 export interface TlsProbeOptions extends Endpoint {
@@ -25,6 +33,8 @@ export interface TlsProbeOptions extends Endpoint {
 export type TlsProbe =
   | {
     readonly kind: "certificate";
+    /** The address behind the name. */
+    readonly address: string;
     /** What the server proved itself with. */
     readonly certificate: X509Certificate;
     /** Why the runtime would not trust it; undefined when it would. */
@@ -34,6 +44,8 @@ export type TlsProbe =
     /** The alert that came after the handshake, where that was waited for. */
     readonly rejection: string | undefined;
   }
+  /** There is no connection to speak over. */
+  | { readonly kind: "unconnected"; readonly problem: ConnectProblem }
   /** It speaks TLS and refused us before it showed its certificate. */
   | { readonly kind: "refused"; readonly text: string }
   /** It does not speak TLS. */
@@ -41,59 +53,89 @@ export type TlsProbe =
   | { readonly kind: "silent" };
 
 /**
- * Makes a TLS handshake to see the server's certificate, which is not trusted for anything: the
- * connection is closed at once. The name in the certificate is not looked at. Never throws.
+ * Makes a TLS handshake to see the server's certificate, which is not trusted for anything, and ends
+ * the connection in good order. The name in the certificate is not looked at. Never throws.
+ *
+ * There is no try of the bare port before: Fluentd 1.12 ends over a connection to its TLS port that is
+ * closed without a handshake (`getpeername`, Errno::ENOTCONN).
  */
 export async function probeTls(options: TlsProbeOptions, signal: AbortSignal): Promise<TlsProbe> {
   const result = await shakeHands(options, signal);
   if (result.kind !== "refused" || /fatal alert/i.test(result.text)) return result;
   if (signal.aborted) return { kind: "silent" };
   const answer = await probePlain(options, signal);
+  if (typeof answer !== "string") return result;
   const isPlain = ["http", "ssh", "something"].includes(answer) ||
     /InvalidContentType|corrupt message|WRONG_VERSION/i.test(result.text);
   return isPlain ? { kind: "plain", answer, text: result.text } : result;
 }
 
 function shakeHands(options: TlsProbeOptions, signal: AbortSignal): Promise<TlsProbe> {
-  const { authorities, client, host, port, protocols, serverName } = options;
   return new Promise((resolve) => {
-    const socket = connect({
-      host,
-      port,
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
-      ...(authorities.length === 0 ? {} : { ca: [...authorities] }),
-      ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
-      minVersion: "TLSv1.2",
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
-    });
+    const socket = openSocket(options);
+    let connected = false;
+    let ending = false;
     let seen: (TlsProbe & { kind: "certificate" }) | undefined;
     const finish = (result: TlsProbe) => {
       signal.removeEventListener("abort", giveUp);
-      resolve(result);
       socket.destroy();
+      resolve(result);
     };
-    const end = (text: string) =>
-      finish(seen === undefined ? { kind: "refused", text } : { ...seen, rejection: text });
-    const giveUp = () => finish(seen ?? { kind: "silent" });
+    const fail = (text: string) => {
+      if (seen !== undefined) return finish(ending ? seen : { ...seen, rejection: text });
+      finish(
+        connected
+          ? { kind: "refused", text }
+          : { kind: "unconnected", problem: describeConnectProblem(options, text) },
+      );
+    };
+    const giveUp = () => {
+      if (seen !== undefined || connected) return finish(seen ?? { kind: "silent" });
+      finish({ kind: "unconnected", problem: describeSilence(options) });
+    };
+    const endInGoodOrder = () => {
+      ending = true;
+      socket.end();
+      AbortSignal.timeout(FAREWELL_MS).addEventListener("abort", () => finish(seen!));
+    };
     signal.addEventListener("abort", giveUp, { once: true });
+    socket.once("connect", () => connected = true);
     // The listener stays for errors that come after the end.
-    socket.on("error", (error) => end(formatError(error)));
-    socket.on("close", () => end("the connection was closed"));
+    socket.on("error", (error) => fail(formatError(error)));
+    socket.on("close", () => fail("the connection was closed"));
     socket.once("secureConnect", () => {
       const { raw } = socket.getPeerCertificate();
-      if (raw === undefined) return end("no certificate was shown");
-      const distrust: unknown = socket.authorized ? undefined : socket.authorizationError;
-      seen = {
-        kind: "certificate",
-        certificate: new X509Certificate(raw),
-        distrust: distrust === undefined ? undefined : formatError(distrust),
-        protocol: socket.alpnProtocol || undefined,
-        rejection: undefined,
-      };
-      if (options.lingers !== true) return finish(seen);
-      socket.once("data", () => finish(seen!));
+      if (raw === undefined) return fail("no certificate was shown");
+      seen = describePeer(socket, raw);
+      if (options.lingers !== true) return endInGoodOrder();
+      socket.once("data", endInGoodOrder);
     });
   });
+}
+
+function openSocket(options: TlsProbeOptions): TLSSocket {
+  const { authorities, client, host, port, protocols, serverName } = options;
+  return connect({
+    host,
+    port,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
+    ...(authorities.length === 0 ? {} : { ca: [...authorities] }),
+    ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+  });
+}
+
+function describePeer(socket: TLSSocket, raw: Uint8Array): TlsProbe & { kind: "certificate" } {
+  const distrust: unknown = socket.authorized ? undefined : socket.authorizationError;
+  return {
+    kind: "certificate",
+    address: socket.remoteAddress ?? "",
+    certificate: new X509Certificate(raw),
+    distrust: distrust === undefined ? undefined : formatError(distrust),
+    protocol: socket.alpnProtocol || undefined,
+    rejection: undefined,
+  };
 }

@@ -96,7 +96,7 @@ const SETUPS: readonly BrokenSetup[] = [
   {
     title: "a fluentd.ca that did not sign Fluentd's certificate",
     break: ({ files }) => ["--fluentd-ca", files.foreignAuthority],
-    check: "fluentd-certificate",
+    check: "fluentd-server",
     finding:
       /^Fluentd's certificate is signed by 'receiver authority', and fluentd\.ca holds only 'foreign/,
     advice: /fluentd\.ca must name/,
@@ -106,7 +106,7 @@ const SETUPS: readonly BrokenSetup[] = [
     title: "a Fluentd certificate for another host",
     peers: () =>
       receiverWith({ commonName: "x", usage: "server", dnsNames: ["fluentd.example.com"] }),
-    check: "fluentd-certificate",
+    check: "fluentd-server",
     finding: /^Fluentd's certificate is for 'fluentd\.example\.com', not for localhost$/,
     advice: /--dns-names/,
     code: 78,
@@ -119,7 +119,7 @@ const SETUPS: readonly BrokenSetup[] = [
         notBeforeMs: Date.now() - 7_200_000,
         notAfterMs: Date.now() - 3_600_000,
       }),
-    check: "fluentd-certificate",
+    check: "fluentd-server",
     finding: /^Fluentd's certificate expired at \d{4}-/,
     advice: /restart Fluentd/,
     code: 78,
@@ -164,7 +164,7 @@ const SETUPS: readonly BrokenSetup[] = [
   {
     title: "a Fluentd port on which nobody listens",
     break: () => ["--fluentd-url", `https://localhost:${closedPort()}/test.log`],
-    check: "fluentd-port",
+    check: "fluentd-server",
     finding: /^Nothing listens on port \d+ of localhost$/,
     code: 1,
   },
@@ -178,7 +178,7 @@ const SETUPS: readonly BrokenSetup[] = [
   {
     title: "an unknown host name of Fluentd",
     break: () => ["--fluentd-url", "https://no-such-host.invalid/test.log"],
-    check: "fluentd-port",
+    check: "fluentd-server",
     finding: /^Host name 'no-such-host\.invalid' is not known here$/,
     code: 1,
   },
@@ -206,7 +206,7 @@ const SETUPS: readonly BrokenSetup[] = [
       await editSettings(config, /^(cert|key) = .*$/gm, "");
       return ["--fluentd-url", receiver.url().replace("https:", "http:")];
     },
-    check: "fluentd-certificate",
+    check: "fluentd-server",
     finding: /^fluentd\.url begins with http, and port \d+ speaks TLS$/,
     advice: /^Write https/,
     code: 78,
@@ -217,7 +217,7 @@ const SETUPS: readonly BrokenSetup[] = [
       const server = plainServer();
       return { flags: ["--fluentd-url", `https://localhost:${server.addr.port}/x`], undo: server };
     },
-    check: "fluentd-certificate",
+    check: "fluentd-server",
     finding: /^fluentd\.url begins with https, and port \d+ speaks plain HTTP$/,
     advice: /<transport tls>/,
     code: 78,

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
 import { readReceiverTls } from "../../src/fluentd/credentials.ts";
 import { FluentdLanes } from "../../src/fluentd/fluentd_sink.ts";
+import { startAuthpeer } from "../support/authpeer.ts";
 import { startFluentd } from "../support/fluentd.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
 import { makeEvent } from "../support/pipeline_ports.ts";
+import { startProgram } from "../support/program.ts";
 import { RecordingLogger } from "../support/recording_logger.ts";
+import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const LANES = 4;
@@ -63,3 +66,37 @@ for (const variable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"] as const) {
     );
   }
 }
+
+peerTest(
+  "A handler that ends takes leave of Fluentd, which has nothing to warn of",
+  { needs: ["AUTHPEER", "FLUENTD_OLDEST"] },
+  async () => {
+    await using folder = await temporaryFolder();
+    await Deno.mkdir(folder.join("auth"));
+    await using authpeer = await startAuthpeer({
+      dir: folder.join("auth"),
+      flags: { mode: "legacy", events: 50, days: 1 },
+    });
+    await using fluentd = await startFluentd({
+      executable: peerPath("FLUENTD_OLDEST"),
+      folder: folder.path,
+    });
+    const config = await writeSettings({
+      folder: folder.path,
+      address: authpeer.address,
+      identity: authpeer.file("identity"),
+      url: (path) => fluentd.url(path),
+      files: fluentd.files,
+      extra: { "start-time": `"${authpeer.ready.start}"` },
+    });
+    for (let run = 0; run < 5; run++) {
+      await Deno.remove(`${folder.path}/storage`, { recursive: true }).catch(() => {});
+      await using program = startProgram({
+        args: ["start", "--config", config, "--exit-on-last-event"],
+      });
+      assert.equal((await program.waitForExit(30_000)).code, 0);
+    }
+    await fluentd.stop();
+    assert.ok(!/ssl error|unexpected eof/i.test(fluentd.log), fluentd.log);
+  },
+);

@@ -14,6 +14,8 @@ import {
 
 const START = Date.UTC(2026, 0, 1);
 
+const ANY_TIME = { limitMs: Infinity, untilMs: START + 3_600_000 };
+
 function event(id: string, timeMs: number): DoneEvent {
   return { id, timeMs: START + timeMs };
 }
@@ -22,7 +24,7 @@ Deno.test("afterEvents() moves to the second of the last event and remembers tha
   const position = afterEvents(
     startOfLog(START),
     [event("a", 900), event("b", 1000), event("c", 1999)],
-    Infinity,
+    ANY_TIME,
   );
   assert.deepEqual(position, {
     startMs: START,
@@ -32,7 +34,7 @@ Deno.test("afterEvents() moves to the second of the last event and remembers tha
 });
 
 Deno.test("afterEvents() never moves back for an event that is older than the others", () => {
-  const position = afterEvents(startOfLog(START), [event("a", 5000), event("b", 3000)], Infinity);
+  const position = afterEvents(startOfLog(START), [event("a", 5000), event("b", 3000)], ANY_TIME);
   assert.equal(position.fromMs, START + 5000);
 });
 
@@ -40,7 +42,7 @@ Deno.test("afterEvents() does not move past its limit for an event whose clock r
   const position = afterEvents(
     startOfLog(START),
     [event("now", 10_000), event("ahead", 3_600_000)],
-    START + 10_500,
+    { limitMs: START + 10_500, untilMs: START + 10_500 },
   );
   assert.equal(position.fromMs, START + 10_000);
   assert.deepEqual(position.done, [event("now", 10_000), event("ahead", 3_600_000)]);
@@ -48,14 +50,26 @@ Deno.test("afterEvents() does not move past its limit for an event whose clock r
 
 Deno.test("afterEvents() trusts the events' times when a slow clock of ours makes too many to keep", () => {
   const events = Array.from({ length: 3000 }, (_, i) => event(crypto.randomUUID(), i * 1000));
-  const position = afterEvents(startOfLog(START), events, START);
+  const position = afterEvents(startOfLog(START), events, { limitMs: START, untilMs: START });
   assert.ok(position.fromMs > START + 1_000_000);
   assert.ok(position.done.length < 1100);
   assert.ok(position.done.every((done) => done.timeMs >= position.fromMs));
 });
 
+Deno.test("afterEvents() keeps an event without a time until all that it may lie before was read", () => {
+  const range = { limitMs: START + 60_000, untilMs: START + 60_000 };
+  const position = afterEvents(
+    startOfLog(START),
+    [event("a", 5000), { id: "timeless", timeMs: 0 }],
+    range,
+  );
+  assert.equal(position.fromMs, START + 5000);
+  assert.ok(afterWindow(position, START + 60_000).done.some((done) => done.id === "timeless"));
+  assert.deepEqual(afterWindow(position, START + 61_000).done, []);
+});
+
 Deno.test("afterWindow() moves to the window's end and keeps what lies on it", () => {
-  const before = afterEvents(startOfLog(START), [event("a", 500), event("b", 60_000)], Infinity);
+  const before = afterEvents(startOfLog(START), [event("a", 500), event("b", 60_000)], ANY_TIME);
   assert.deepEqual(afterWindow(before, START + 60_000).done, [event("b", 60_000)]);
   assert.deepEqual(afterWindow(before, START + 61_000).done, []);
 });
@@ -67,7 +81,7 @@ Deno.test("createDoneCheck() recognises each event as often as it was done", () 
     done: [event("same", 1), event("same", 1), event("", 2)],
   });
   assert.deepEqual(
-    [event("same", 1), event("", 2), event("same", 2), event("same", 1), event("same", 1)]
+    [event("same", 1), event("", 2), event("other", 2), event("same", 1), event("same", 1)]
       .map(isDone),
     [true, true, false, true, false],
   );
