@@ -33,7 +33,7 @@ export function fluentdChecks(facts: DoctorFacts): readonly Check[] {
         const userAgent = `teleport-event-handler/${VERSION}`;
         const startMs = facts.clock.nowMs();
         const { dateMs, finding } = await probeReceiverPost(
-          { url, tls: facts.receiverTls!, userAgent },
+          { url, tls: facts.receiverTls!, userAgent, clock: facts.clock },
           signal,
         );
         if (dateMs !== undefined) {

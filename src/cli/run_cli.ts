@@ -1,4 +1,5 @@
 import { splitCommand } from "../config/start_args.ts";
+import { escapeControls } from "../core/escape_controls.ts";
 import { EXIT_CODES, Fault, formatError } from "../core/fault.ts";
 import { COMMANDS } from "./command_table.ts";
 import { writeErr, writeOut } from "./terminal.ts";
@@ -27,10 +28,10 @@ export async function runCli(input: CliInput): Promise<number> {
     });
   } catch (error) {
     if (error instanceof Fault) {
-      writeErr(`${PROGRAM}: ${error.text}\n`);
+      writeErr(`${PROGRAM}: ${escapeControls(error.text)}\n`);
       return EXIT_CODES[error.kind];
     }
-    writeErr(`${PROGRAM}: Unexpected error: ${formatError(error)}\n`);
+    writeErr(`${PROGRAM}: Unexpected error: ${escapeControls(formatError(error))}\n`);
     if (error instanceof Error && error.stack !== undefined) writeErr(`${error.stack}\n`);
     return EXIT_CODES.internal;
   }

@@ -1,5 +1,5 @@
 import { EXIT_CODES } from "../core/fault.ts";
-import { escapeControls } from "./printable_text.ts";
+import { escapeControls } from "../core/escape_controls.ts";
 import { formatPlace, type Source } from "./source.ts";
 
 /** One thing that is wrong with the settings. */

@@ -3,7 +3,7 @@ import type { ConfigFiles } from "./config_files.ts";
 import { type ConfigProblem, exitCodeOf } from "./config_problem.ts";
 import { checkConfigRules, findDoubtfulSettings } from "./config_rules.ts";
 import { readEnvironment } from "./environment.ts";
-import { escapeControls } from "./printable_text.ts";
+import { escapeControls } from "../core/escape_controls.ts";
 import { parseSettingsFile, SettingsSyntaxError } from "./settings_file.ts";
 import { SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
 import { type ProblemText, SettingResolver } from "./setting_resolver.ts";

@@ -1,7 +1,10 @@
 import { failed, type Finding, ok, warning } from "../core/finding.ts";
+import type { Clock } from "../core/clock.ts";
 import type { FaultKind } from "../core/fault.ts";
+import { probeTls } from "../tls/tls_probe.ts";
 import type { ReceiverTls } from "./lane.ts";
 import { classifyNetworkError } from "./network_fault.ts";
+import { endpointOf } from "./receiver_probe.ts";
 import { classifyResponse } from "./response.ts";
 
 /** Where to post. */
@@ -9,6 +12,7 @@ export interface ReceiverPostOptions {
   readonly url: string;
   readonly tls: ReceiverTls;
   readonly userAgent: string;
+  readonly clock: Clock;
 }
 
 /** What a post of no events brought. */
@@ -23,43 +27,100 @@ const OUR_CERTIFICATE = /client certificate/;
 /** Fluentd of TLS 1.2 has no better word for a certificate that it misses. */
 const HANDSHAKE_FAILURE = /fatal alert: HandshakeFailure/;
 const CLOSED = /closed|reset by peer/i;
+/** The time that the runtime takes to close a connection in good order, or Fluentd logs a warning. */
+const FAREWELL_MS = 100;
+/** The time for a word about our certificate that a request would cut off. */
+const LINGER_MS = 1500;
 /** What a receiver that refuses us may do instead of saying so. */
 const ADVICE = "Look into Fluentd's log";
+const UNKNOWN_CLIENT =
+  "It must be signed by the authority that Fluentd's ca_path names; copy both from one configure";
 
 /** Posts an empty array, which Fluentd and the like take and store nothing of. Never throws. */
 export async function probeReceiverPost(
   options: ReceiverPostOptions,
   signal: AbortSignal,
 ): Promise<ReceiverPostProbe> {
-  const { tls, url, userAgent } = options;
+  const { clock, tls, url } = options;
+  try {
+    const { answer, dateMs, status } = await post(options, signal);
+    await clock.sleep(FAREWELL_MS);
+    return { finding: judgeAnswer(status, answer), dateMs };
+  } catch (error) {
+    if (signal.aborted) {
+      return { finding: failed("unavailable", "Fluentd gives no answer", { advice: ADVICE }) };
+    }
+    const delivery = classifyNetworkError(error);
+    if (delivery.kind !== "retry" || !CLOSED.test(delivery.reason) || !isHttps(url)) {
+      return { finding: judgeError(error, tls) };
+    }
+    return { finding: await judgeClosed(options, signal) ?? judgeError(error, tls) };
+  }
+}
+
+async function post({ tls, url, userAgent }: ReceiverPostOptions, signal: AbortSignal) {
   using client = Deno.createHttpClient({
     ...tls.client,
     caCerts: [...tls.caCerts],
     http2: false,
   });
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json", "user-agent": userAgent },
-      body: "[]",
-      client,
-      redirect: "manual",
-      signal,
-    });
-    const { headers, status } = response;
-    const dateMs = Date.parse(headers.get("date") ?? "");
-    const finding = judgeAnswer(status, {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "user-agent": userAgent },
+    body: "[]",
+    client,
+    redirect: "manual",
+    signal,
+  });
+  const { headers, status } = response;
+  const dateMs = Date.parse(headers.get("date") ?? "");
+  return {
+    status,
+    answer: {
       retryAfter: headers.get("retry-after"),
       location: headers.get("location"),
       text: await response.text().catch(() => ""),
-    });
-    return { finding, dateMs: isNaN(dateMs) ? undefined : dateMs };
-  } catch (error) {
-    if (signal.aborted) {
-      return { finding: failed("unavailable", "Fluentd gives no answer", { advice: ADVICE }) };
-    }
-    return { finding: judgeError(error, tls) };
-  }
+    },
+    dateMs: isNaN(dateMs) ? undefined : dateMs,
+  };
+}
+
+/**
+ * Asks again why the connection was closed: a server of TLS 1.3 says what it thinks of our certificate
+ * after the handshake, and its word is lost where a request is on the way already.
+ */
+async function judgeClosed(
+  { tls, url }: ReceiverPostOptions,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  const { client } = tls;
+  const probe = await probeTls({
+    ...endpointOf(url),
+    authorities: tls.caCerts,
+    client: client === undefined ? undefined : { certificate: client.cert, key: client.key },
+    lingers: true,
+  }, AbortSignal.any([signal, AbortSignal.timeout(LINGER_MS)]));
+  const rejection = probe.kind === "certificate" ? probe.rejection : undefined;
+  if (rejection === undefined) return undefined;
+  if (/fatal alert/.test(rejection)) return judgeError(new Error(rejection), tls);
+  const details = [rejection];
+  return client === undefined
+    ? failed("config", "Fluentd closes the connection; it may demand a client certificate", {
+      advice: "Set fluentd.cert and fluentd.key",
+      details,
+    })
+    : failed(
+      "credentials",
+      "Fluentd closes the connection as soon as it has seen our certificate",
+      {
+        advice: UNKNOWN_CLIENT,
+        details,
+      },
+    );
+}
+
+function isHttps(url: string): boolean {
+  return new URL(url).protocol === "https:";
 }
 
 function judgeAnswer(
@@ -99,11 +160,9 @@ function judgeError(error: unknown, tls: ReceiverTls): Finding {
         details: [reason],
       });
   }
-  if (CLOSED.test(reason)) {
+  if (delivery.kind === "retry" && CLOSED.test(reason)) {
     return failed("unavailable", "Fluentd closed the connection without an answer", {
-      advice: tls.client === undefined
-        ? ADVICE
-        : `It may not accept the client certificate, or be stopping. ${ADVICE}`,
+      advice: ADVICE,
       details: [reason],
     });
   }
@@ -122,7 +181,5 @@ function judgeError(error: unknown, tls: ReceiverTls): Finding {
 }
 
 function adviceFor(text: string): string {
-  return OUR_CERTIFICATE.test(text)
-    ? "It must be signed by the authority that Fluentd's ca_path names; copy both from one configure"
-    : ADVICE;
+  return OUR_CERTIFICATE.test(text) ? UNKNOWN_CLIENT : ADVICE;
 }

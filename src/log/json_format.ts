@@ -1,5 +1,5 @@
 import type { LogFields, LogLevel } from "../core/logger.ts";
-import { escapeControls } from "./escape_controls.ts";
+import { escapeControls } from "../core/escape_controls.ts";
 
 /** Formats a line as one JSON object with the keys of Teleport's own JSON logs. */
 export function formatJsonLine(

@@ -1,5 +1,5 @@
 import type { LogFields, LogLevel } from "../core/logger.ts";
-import { escapeControls } from "./escape_controls.ts";
+import { escapeControls } from "../core/escape_controls.ts";
 
 const NAMES: { readonly [level in LogLevel]: string } = {
   debug: "DEBU",

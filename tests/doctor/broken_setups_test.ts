@@ -139,9 +139,9 @@ const SETUPS: readonly BrokenSetup[] = [
       { files },
     ) => ["--fluentd-cert", files.foreignCertificate, "--fluentd-key", files.foreignKey],
     check: "fluentd-answer",
-    finding: /^Fluentd closed the connection without an answer$/,
-    advice: /^It may not accept the client certificate/,
-    code: 1,
+    finding: /^Fluentd closes the connection as soon as it has seen our certificate$/,
+    advice: /ca_path/,
+    code: 78,
   },
   {
     title: "no client certificate where Fluentd demands one",
