@@ -12,6 +12,8 @@ export interface DoctorFacts {
   loaded?: LoadedConfig;
   credentials?: TeleportCredentials;
   receiverTls?: ReceiverTls;
+  /** Whether the audit log could be read. */
+  mayReadEvents?: boolean;
   /** Time of the newest event. */
   newestMs?: number | undefined;
   /** How far the receiver's clock is ahead of ours. */

@@ -55,12 +55,12 @@ async function checkPosition(
   signal: AbortSignal,
 ): Promise<Finding> {
   const { clock } = facts;
-  const { cursor, startTimeMs, storage } = configOf(facts);
+  const { cursor, startTimeMs } = configOf(facts);
   const { finding, positions } = await probeState(folder, clock.nowMs());
   if (finding.status !== "ok") return finding;
-  if (positions.size === 0 && cursor !== undefined && facts.credentials === undefined) {
+  if (positions.size === 0 && cursor !== undefined && facts.mayReadEvents !== true) {
     return warning("Nothing is stored yet, and the event of cursor cannot be looked for", {
-      advice: "See Teleport credentials",
+      advice: "See what is said of Teleport above",
     });
   }
   using cleanup = new DisposableStack();
@@ -77,7 +77,7 @@ async function checkPosition(
     position = await firstLogPosition({
       startMs: startTimeMs,
       cursor,
-      storage,
+      folder,
       store: store as PositionStore,
       auditLog: connection.auditLog,
       clock,

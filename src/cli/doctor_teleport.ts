@@ -64,6 +64,7 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
           (auditLog) => probeEventRead(auditLog, nowMs(), signal),
         );
         facts.newestMs = newestMs;
+        facts.mayReadEvents = finding.status === "ok";
         return finding;
       },
     },

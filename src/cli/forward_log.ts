@@ -6,7 +6,7 @@ import { FluentdLanes, FluentdSink } from "../fluentd/fluentd_sink.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
 import { Lockout } from "../pipeline/lockout.ts";
-import { DryRunSink } from "../pipeline/dry_run_sink.ts";
+import { DryRunQuarantine, DryRunSink } from "../pipeline/dry_run.ts";
 import type { PositionStore, Sink } from "../pipeline/ports.ts";
 import { KvPositionStore } from "../state/kv_position_store.ts";
 import { MemoryPositionStore } from "../state/memory_position_store.ts";
@@ -59,7 +59,7 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
     clock,
     sentMessage: config.dryRun ? "Event would be sent" : "Event sent",
   });
-  const firstPosition = await readFirstPosition(input, { store, connection });
+  const firstPosition = await readFirstPosition(input, { store, connection, folder });
   if (firstPosition === undefined) return;
   try {
     await runStreams({
@@ -67,7 +67,9 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
       store,
       connection,
       observer,
-      quarantine: new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
+      quarantine: config.dryRun
+        ? new DryRunQuarantine()
+        : new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
       sinkFor: createSinks(input, cleanup),
     }, { firstPosition, logger });
   } finally {
@@ -166,13 +168,17 @@ function createSinks(input: ForwardLogInput, cleanup: DisposableStack): (url: st
 /** Undefined when the run was stopped before Teleport could be asked. */
 async function readFirstPosition(
   input: ForwardLogInput,
-  { store, connection }: { store: PositionStore; connection: AuthConnection },
+  { store, connection, folder }: {
+    store: PositionStore;
+    connection: AuthConnection;
+    folder: string;
+  },
 ) {
   try {
     return await firstLogPosition({
       startMs: input.config.startTimeMs,
       cursor: input.config.cursor,
-      storage: input.config.storage,
+      folder,
       auditLog: connection.auditLog,
       ...input,
       store,

@@ -5,7 +5,7 @@
  * - `config`: a setting is wrong.
  * - `credentials`: a certificate, key or identity is wrong or expired.
  * - `unavailable`: the peer cannot be reached or asks for patience; trying again helps.
- * - `denied`: the peer refuses us by policy; a role or setting must change.
+ * - `denied`: the peer and we do not accept each other; a role, setting or certificate must change.
  * - `protocol`: the peer answered what it never should.
  * - `unsupported`: the peer does not know the call.
  * - `missing`: the peer does not have what was asked for.

@@ -12,6 +12,7 @@ export interface DeliveryLogOptions {
 }
 
 const SESSION = "session/";
+const MAX_TOLD_OF_BACKLOG = 20;
 /** While catching up, one line stands for the events of so long. */
 const SUMMARY_MS = 1000;
 /** Reasons that differ each time are told of so often; then only attempts 2, 4, 8 … are. */
@@ -52,7 +53,9 @@ export class DeliveryLog implements PipelineObserver {
     }
     this.#deliveredCount += events.length;
     const nowMs = clock.monotonicMs();
-    if (!backlog) {
+    // The end of a backlog comes in one piece; telling each event of it would be a flood.
+    const isFlood = this.#isCatchingUp && events.length > MAX_TOLD_OF_BACKLOG;
+    if (!backlog && !isFlood) {
       this.#isCatchingUp = false;
       this.#writeSummary(nowMs);
       for (const event of events) logger.info(sentMessage, describeEvent(event));

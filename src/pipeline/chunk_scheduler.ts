@@ -49,6 +49,18 @@ interface DateProgress {
   /** Chunks that are done, or on their way. */
   readonly seen: Set<string>;
   pending: number;
+  /** It was listed when no more chunks of it were to come. */
+  isFinal: boolean;
+}
+
+/** How far the listing of dates got. */
+interface ListProgress {
+  /** First date that may still change or is not done. */
+  watched: string;
+  /** What `onProgress` was told of it. */
+  told: string;
+  /** Next date to list. */
+  next: string;
 }
 
 /**
@@ -69,7 +81,8 @@ export class ChunkScheduler {
     const stop = AbortSignal.any([options.stop, this.#ended.signal]);
     this.#options = { ...options, stop };
     const { clock, concurrency } = options;
-    this.#pool = new StreamPool({ clock, concurrency, stop, run: (id) => this.#runChunk(id) });
+    const run = (id: string, stop: AbortSignal) => this.#runChunk(id, stop);
+    this.#pool = new StreamPool({ clock, concurrency, stop, run });
   }
 
   /** Whether everything there was is forwarded, so that what comes now is news. */
@@ -96,47 +109,92 @@ export class ChunkScheduler {
   }
 
   async #listDates(firstDate: string): Promise<void> {
-    const { clock, endWhenCaughtUp, stop } = this.#options;
-    let watched = firstDate;
-    let next = firstDate;
+    const { clock, endWhenCaughtUp, observer, stop } = this.#options;
+    const progress = { watched: firstDate, told: firstDate, next: firstDate };
+    const backoff = new Backoff({ firstMs: 500 });
     while (!stop.aborted) {
-      const today = toDate(clock.nowMs());
-      while (next < today && this.#hasRoom() && !stop.aborted) {
-        await this.#listDate(next);
-        next = addDays(next, 1);
+      try {
+        const isIdle = await this.#listNext(progress);
+        if (isIdle && endWhenCaughtUp) return;
+        if (backoff.failures > 0) observer.recovered("bulk", "state", backoff.failures);
+        backoff.reset();
+      } catch (error) {
+        // A store that is full or away holds the export up; it does not end it.
+        if (!(error instanceof Fault) || error.kind !== "state") throw error;
+        const delayMs = backoff.nextMs();
+        const attempt = backoff.failures;
+        const reason = error.text;
+        observer.retrying(
+          { streamId: "bulk", peer: "state", attempt, reason, delayMs, lasting: false },
+        );
+        await clock.sleep(delayMs, stop).catch(() => {});
+        continue;
       }
-      let isIdle = false;
-      if (next >= today) {
-        next = today;
-        isIdle = await this.#listCurrent(watched, today);
-      }
-      if (stop.aborted) return;
-      watched = await this.#settle(watched, next, isIdle);
-      if (isIdle && endWhenCaughtUp) return;
-      await this.#pause(next < today);
+      await this.#pause(progress.next < toDate(clock.nowMs()));
     }
+  }
+
+  /** Lists what is due now and moves past what is done; whether nothing is left to do. */
+  async #listNext(progress: ListProgress): Promise<boolean> {
+    const { clock, observer, stop } = this.#options;
+    const startMs = clock.nowMs();
+    const today = toDate(startMs);
+    let found = 0;
+    while (progress.next < today && this.#hasRoom() && !stop.aborted) {
+      await this.#listDate(progress.next);
+      progress.next = addDays(progress.next, 1);
+    }
+    const isCurrent = progress.next >= today;
+    if (isCurrent) {
+      progress.next = today;
+      found = await this.#listCurrent(progress.watched, today);
+    }
+    while (progress.watched < progress.next && await this.#isOver(progress.watched)) {
+      progress.watched = addDays(progress.watched, 1);
+    }
+    if (stop.aborted) return false;
+    const isIdle = isCurrent && found === 0 && this.#countPending() === 0;
+    if (isIdle && !this.#isLive) observer.caughtUp("bulk");
+    this.#isLive ||= isIdle;
+    await this.#settle(progress, isIdle ? startMs : undefined);
+    return isIdle;
   }
 
   #hasRoom(): boolean {
     return this.#pool.counts.ready < 2 * this.#options.concurrency;
   }
 
-  /** Lists today and the dates that may still change; whether nothing is left to do. */
-  async #listCurrent(watched: string, today: string): Promise<boolean> {
+  #countPending(): number {
+    return this.#dates.values().reduce((sum, { pending }) => sum + pending, 0);
+  }
+
+  /** Lists today and the dates that may still change, and returns how many chunks were new. */
+  async #listCurrent(watched: string, today: string): Promise<number> {
     let found = 0;
     for (let date = addDays(today, -LATE_DAYS); date <= today; date = addDays(date, 1)) {
       if (date >= watched) found += await this.#listDate(date);
     }
-    const pending = [...this.#dates.values()].reduce((sum, { pending }) => sum + pending, 0);
-    const isIdle = found === 0 && pending === 0;
-    if (isIdle && !this.#isLive) this.#options.observer.caughtUp("bulk");
-    this.#isLive = isIdle || this.#isLive;
-    return isIdle;
+    return found;
+  }
+
+  /** Whether a date is done and cannot change any more, which takes a listing after its last day. */
+  async #isOver(date: string): Promise<boolean> {
+    if (!this.#isPast(date)) return false;
+    const before = this.#dates.get(date);
+    if (before !== undefined && before.pending > 0) return false;
+    if (before === undefined || !before.isFinal) await this.#listDate(date);
+    return this.#dates.get(date)!.pending === 0 && !this.#options.stop.aborted;
+  }
+
+  /** Whether no more chunks of a date are to come. */
+  #isPast(date: string): boolean {
+    return date < addDays(toDate(this.#options.clock.nowMs()), -LATE_DAYS);
   }
 
   /** Puts the new chunks of a date into the pool and returns how many there were. */
   async #listDate(date: string): Promise<number> {
     const progress = await this.#progressOf(date);
+    const isFinal = this.#isPast(date);
     let found = 0;
     for (const chunk of await this.#listUntilAnswered(date)) {
       if (progress.seen.has(chunk)) continue;
@@ -152,13 +210,14 @@ export class ChunkScheduler {
       found++;
       this.#pool.add(`${CHUNK_PREFIX}${date}/${chunk}`);
     }
+    progress.isFinal = isFinal;
     return found;
   }
 
   async #progressOf(date: string): Promise<DateProgress> {
     let progress = this.#dates.get(date);
     if (progress === undefined) {
-      progress = { seen: new Set(), pending: 0 };
+      progress = { seen: new Set(), pending: 0, isFinal: false };
       const prefix = `${DONE_PREFIX}${date}/`;
       for await (const { streamId } of this.#options.store.list(prefix)) {
         progress.seen.add(streamId.slice(prefix.length));
@@ -197,36 +256,36 @@ export class ChunkScheduler {
     }
   }
 
-  /** Moves past the dates that are done and cannot change any more. */
-  async #settle(watched: string, next: string, isIdle: boolean): Promise<string> {
-    const { clock, onProgress, store } = this.#options;
-    const nowMs = clock.nowMs();
-    const oldest = addDays(toDate(nowMs), -LATE_DAYS);
-    const before = watched;
-    while (watched < next && watched < oldest && (this.#dates.get(watched)?.pending ?? 0) === 0) {
-      watched = addDays(watched, 1);
-    }
-    if (watched !== before || isIdle) {
-      await onProgress({ date: watched, idleAtMs: isIdle ? nowMs : undefined });
+  /** Tells how far everything is done, and drops what was known of the dates before. */
+  async #settle(progress: ListProgress, idleAtMs: number | undefined): Promise<void> {
+    const { onProgress, store } = this.#options;
+    const { watched } = progress;
+    if (watched !== progress.told || idleAtMs !== undefined) {
+      await onProgress({ date: watched, idleAtMs });
+      progress.told = watched;
     }
     for (const [date, { seen }] of this.#dates) {
       if (date >= watched) continue;
-      await store.forget([...seen].map((chunk) => `${DONE_PREFIX}${date}/${chunk}`));
+      const done = [...seen].filter((chunk) => chunk.length <= MAX_CHUNK_NAME);
+      await store.forget(done.map((chunk) => `${DONE_PREFIX}${date}/${chunk}`));
       this.#dates.delete(date);
     }
-    return watched;
   }
 
   async #pause(isCatchingUp: boolean): Promise<void> {
     const { clock, random, stop } = this.#options;
-    // While going back through the past it is the pool that has to make room.
     const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
-    const pauseMs = isCatchingUp ? 50 : this.#isLive ? POLL_MS * jitter : 1000;
+    const { parked, ready, running } = this.#pool.counts;
+    const isStuck = parked > 0 && ready + running === 0;
+    // Until the end of the backlog is seen it is looked for often, unless it cannot be near. While
+    // going back through the past it is the pool that has to make room.
+    const isNear = !this.#isLive && this.#hasRoom() && !isStuck;
+    const pauseMs = isCatchingUp ? 50 : isNear ? 1000 : POLL_MS * jitter;
     await clock.sleep(pauseMs, stop).catch(() => {});
   }
 
-  async #runChunk(streamId: string): Promise<number | undefined> {
-    const { forward, stop, store } = this.#options;
+  async #runChunk(streamId: string, stop: AbortSignal): Promise<number | undefined> {
+    const { forward, store } = this.#options;
     const [date, chunk] = splitChunkId(streamId);
     try {
       const position = await store.read(streamId) ?? { version: 1, cursor: "" };

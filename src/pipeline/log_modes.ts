@@ -23,7 +23,8 @@ const PROBE_MS = 30_000;
 
 /** Forwards the log in the way that the server supports, and changes over when that changes. */
 export async function forwardByMode(options: LogModesOptions): Promise<void> {
-  const { onMode, runBulk, stop } = options;
+  const { clock, onMode, runBulk, stop } = options;
+  const losses = new Backoff({ firstMs: 500 });
   while (!stop.aborted) {
     if (await probeUntilAnswered(options)) {
       onMode("bulk");
@@ -32,6 +33,8 @@ export async function forwardByMode(options: LogModesOptions): Promise<void> {
       } catch (error) {
         if (!(error instanceof Fault) || error.kind !== "unsupported") throw error;
       }
+      // Of several auth servers one may have it and another not: they take turns in answering.
+      await clock.sleep(losses.nextMs(), stop).catch(() => {});
     } else if (!stop.aborted) {
       onMode("paged");
       if (!await runPagedUntilBulk(options)) return;

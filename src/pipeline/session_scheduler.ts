@@ -17,7 +17,7 @@ export interface SessionSchedulerOptions {
   readonly store: PositionStore;
   readonly observer: PipelineObserver;
   /** Forwards one recording from a position to its end, or until stopped. @throws {Fault} */
-  readonly forward: (sessionId: string, position: Position) => Promise<void>;
+  readonly forward: (sessionId: string, position: Position, stop: AbortSignal) => Promise<void>;
   readonly stop: AbortSignal;
 }
 
@@ -48,7 +48,8 @@ export class SessionScheduler {
   constructor(options: SessionSchedulerOptions) {
     this.#options = options;
     const { clock, concurrency, stop } = options;
-    this.#pool = new StreamPool({ clock, concurrency, stop, run: (id) => this.#runGuarded(id) });
+    const run = (id: string, stop: AbortSignal) => this.#runGuarded(id, stop);
+    this.#pool = new StreamPool({ clock, concurrency, stop, run });
   }
 
   /** Takes up the sessions that an earlier run left. @throws {Fault} of kind `state`. */
@@ -56,7 +57,9 @@ export class SessionScheduler {
     const { clock, store } = this.#options;
     let count = 0;
     for await (const { streamId, position } of store.list(SESSION_PREFIX)) {
-      this.#pool.add(streamId, decodeSessionPosition(position).dueMs - clock.nowMs());
+      // No pause is longer: a later time was set by a clock that ran ahead.
+      const delayMs = decodeSessionPosition(position).dueMs - clock.nowMs();
+      this.#pool.add(streamId, Math.min(delayMs, MISSING_PAUSE_MS.max));
       count++;
     }
     return count;
@@ -79,9 +82,9 @@ export class SessionScheduler {
     return this.#pool.run();
   }
 
-  async #runGuarded(streamId: string): Promise<number | undefined> {
+  async #runGuarded(streamId: string, stop: AbortSignal): Promise<number | undefined> {
     try {
-      return await this.#runOnce(streamId);
+      return await this.#runOnce(streamId, stop);
     } catch (error) {
       // Our own disk is at fault, not the session: it keeps its place in the store.
       if (!(error instanceof Fault) || error.kind !== "state") throw error;
@@ -95,12 +98,12 @@ export class SessionScheduler {
     }
   }
 
-  async #runOnce(streamId: string): Promise<number | undefined> {
-    const { forward, observer, stop, store } = this.#options;
+  async #runOnce(streamId: string, stop: AbortSignal): Promise<number | undefined> {
+    const { forward, observer, store } = this.#options;
     const stored = await store.read(streamId);
     if (stored === undefined) return undefined;
     try {
-      await forward(streamId.slice(SESSION_PREFIX.length), stored);
+      await forward(streamId.slice(SESSION_PREFIX.length), stored, stop);
     } catch (error) {
       if (!(error instanceof Fault) || !error.transient) throw error;
       return stop.aborted ? undefined : await this.#setAside(streamId, error);
@@ -132,7 +135,7 @@ export class SessionScheduler {
       streamId,
       position: encodeSessionPosition({ ...position, attempts, dueMs }),
     });
-    observer.parked({ streamId, reason: fault.message, attempt: attempts, delayMs });
+    observer.parked({ streamId, reason: fault.text, attempt: attempts, delayMs });
     return delayMs;
   }
 }
@@ -142,7 +145,8 @@ export class SessionScheduler {
  * hopeless, however long it lasts.
  */
 function isHopeless(position: SessionPosition, fault: Fault, nowMs: number): boolean {
-  const isOld = nowMs - position.uploadMs > GIVE_UP_AFTER_MS;
+  // An upload without a time is not one of 1970; the tries alone count then.
+  const isOld = position.uploadMs > 0 && nowMs - position.uploadMs > GIVE_UP_AFTER_MS;
   if (fault.kind === "missing") return isOld || position.attempts >= MAX_ATTEMPTS;
   return fault.kind === "protocol" && isOld && position.attempts >= 10;
 }

@@ -7,9 +7,10 @@ export interface StreamPoolOptions {
   readonly clock: Clock;
   /**
    * Runs a stream once. Resolves with the pause before its next turn, in milliseconds, or undefined
-   * when it needs none. What it throws ends the pool.
+   * when it needs none. What it throws ends the pool; `stop` is aborted then, as when the pool is
+   * stopped, so that the others do not hold up the end.
    */
-  readonly run: (streamId: string) => Promise<number | undefined>;
+  readonly run: (streamId: string, stop: AbortSignal) => Promise<number | undefined>;
   readonly stop: AbortSignal;
 }
 
@@ -26,25 +27,34 @@ interface Parked {
  */
 export class StreamPool {
   readonly #options: StreamPoolOptions;
+  readonly #failed = new AbortController();
+  readonly #stop: AbortSignal;
   #ready: string[] = [];
   #parked: Parked[] = [];
   readonly #known = new Set<string>();
-  #running = 0;
+  readonly #running = new Set<string>();
+  /** Streams that were added while they ran. */
+  readonly #again = new Set<string>();
   #wake: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
   #draining = false;
 
   constructor(options: StreamPoolOptions) {
     this.#options = options;
+    this.#stop = AbortSignal.any([options.stop, this.#failed.signal]);
   }
 
   /** Streams that wait for a place, those that run, and those that wait for their time. */
   get counts(): { readonly ready: number; readonly running: number; readonly parked: number } {
-    return { ready: this.#ready.length, running: this.#running, parked: this.#parked.length };
+    return { ready: this.#ready.length, running: this.#running.size, parked: this.#parked.length };
   }
 
-  /** Adds a stream, to be run after `delayMs`. One that is in the pool already stays as it is. */
+  /**
+   * Adds a stream, to be run after `delayMs`. One that waits in the pool already stays as it is; one
+   * that runs has another turn, because it may not have seen what it is added for.
+   */
   add(streamId: string, delayMs = 0): void {
+    if (this.#running.has(streamId)) this.#again.add(streamId);
     if (this.#known.has(streamId)) return;
     this.#known.add(streamId);
     this.#enqueue(streamId, delayMs);
@@ -58,17 +68,19 @@ export class StreamPool {
 
   /** Runs streams until the pool is stopped or drained. @throws what running a stream threw. */
   async run(): Promise<void> {
-    const { stop } = this.#options;
+    const stop = this.#stop;
     const onStop = () => this.#wake?.();
     stop.addEventListener("abort", onStop);
     try {
-      while (this.#failure === undefined && !stop.aborted) {
+      while (!stop.aborted) {
         this.#takeDue();
-        while (this.#ready.length > 0 && this.#running < this.#options.concurrency) this.#start();
-        if (this.#draining && this.#running === 0 && this.#ready.length === 0) break;
+        while (this.#ready.length > 0 && this.#running.size < this.#options.concurrency) {
+          this.#start();
+        }
+        if (this.#draining && this.#running.size === 0 && this.#ready.length === 0) break;
         await this.#waitForChange();
       }
-      while (this.#running > 0) await new Promise<void>((resolve) => this.#wake = resolve);
+      while (this.#running.size > 0) await new Promise<void>((resolve) => this.#wake = resolve);
     } finally {
       stop.removeEventListener("abort", onStop);
     }
@@ -77,17 +89,24 @@ export class StreamPool {
 
   #start(): void {
     const streamId = this.#ready.shift()!;
-    this.#running++;
-    this.#options.run(streamId).then(
-      (delayMs) => {
-        if (delayMs === undefined) this.#known.delete(streamId);
-        else this.#enqueue(streamId, delayMs);
+    this.#running.add(streamId);
+    this.#options.run(streamId, this.#stop).then(
+      (delayMs) => this.#end(streamId, delayMs),
+      (error) => {
+        this.#failure ??= { error };
+        this.#end(streamId, undefined);
+        this.#failed.abort();
       },
-      (error) => this.#failure ??= { error },
-    ).finally(() => {
-      this.#running--;
-      this.#wake?.();
-    });
+    );
+  }
+
+  #end(streamId: string, delayMs: number | undefined): void {
+    this.#running.delete(streamId);
+    const isAsked = this.#again.delete(streamId);
+    if (delayMs !== undefined) this.#enqueue(streamId, delayMs);
+    else if (isAsked) this.#enqueue(streamId, 0);
+    else this.#known.delete(streamId);
+    this.#wake?.();
   }
 
   #enqueue(streamId: string, delayMs: number): void {
@@ -95,10 +114,20 @@ export class StreamPool {
       this.#ready.push(streamId);
     } else {
       const dueMs = this.#options.clock.monotonicMs() + delayMs;
-      const index = this.#parked.findIndex((parked) => parked.dueMs > dueMs);
-      this.#parked.splice(index === -1 ? this.#parked.length : index, 0, { streamId, dueMs });
+      this.#parked.splice(this.#countDueBy(dueMs), 0, { streamId, dueMs });
     }
     this.#wake?.();
+  }
+
+  /** How many of the parked streams, which are in the order of their times, are due by a time. */
+  #countDueBy(dueMs: number): number {
+    let [low, high] = [0, this.#parked.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#parked[middle]!.dueMs <= dueMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #takeDue(): void {

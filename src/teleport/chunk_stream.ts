@@ -54,19 +54,27 @@ export class ChunkStream implements EventStream {
     let events: AuditEvent[] = [];
     let cursors: string[] = [];
     let bytes = 0;
-    for await (const message of messages) {
-      cursor = message.cursor;
-      if (message.event !== undefined) {
-        const event = toAuditEvent(message.event, this.#writer);
-        if (!isDone(event)) {
-          events.push(event);
-          cursors.push(cursor);
-          bytes += event.json.length;
+    let pageStart = cursor;
+    try {
+      for await (const message of messages) {
+        cursor = message.cursor;
+        if (message.event !== undefined) {
+          const event = toAuditEvent(message.event, this.#writer);
+          if (!isDone(event)) {
+            events.push(event);
+            cursors.push(cursor);
+            bytes += event.json.length;
+          }
         }
+        if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
+        yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+        [events, cursors, bytes, pageStart] = [[], [], 0, cursor];
       }
-      if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
-      yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
-      [events, cursors, bytes] = [[], [], 0];
+    } catch (error) {
+      // What came before is forwarded: a chunk that breaks at the same place each time still moves.
+      const hasMoved = events.length > 0 || cursor !== pageStart;
+      if (hasMoved && !signal.aborted) yield { ...toPage(events, cursors, cursor), backlog: true };
+      throw error;
     }
     yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
   }

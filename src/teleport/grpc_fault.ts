@@ -88,7 +88,8 @@ export function toTeleportFault(call: string, error: unknown): Fault {
   const isAnswer = !NO_ANSWER.has(connectError.code);
   const tls = isAnswer ? undefined : TLS_CAUSES.find((row) => row.pattern.test(text));
   if (tls !== undefined) {
-    return new Fault("unavailable", `Cannot ${call}: ${tls.message}`, {
+    // Waiting alone does not heal it, though the other side may be the one to change something.
+    return new Fault("denied", `Cannot ${call}: ${tls.message}`, {
       hint: tls.hint,
       cause: error,
     });

@@ -24,6 +24,9 @@ export interface SessionStreamOptions {
 /** A page is handed on at so many events or bytes. */
 const PAGE_EVENTS = 200;
 const PAGE_BYTES = 512 * 1024;
+/** Events that share an index are kept together up to so many events or bytes. */
+const MAX_PAGE_EVENTS = 10 * PAGE_EVENTS;
+const MAX_PAGE_BYTES = 8 * PAGE_BYTES;
 /** A recording with more events has no end; a day of typing has some hundred thousand. */
 const MAX_EVENTS = 20_000_000;
 
@@ -59,29 +62,39 @@ export class SessionStream implements EventStream {
     let events: AuditEvent[] = [];
     let indexes: number[] = [];
     let bytes = 0;
-    let count = 0;
-    for await (const message of messages) {
-      const index = Number(message.index);
-      const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
-      if (isFull && index !== indexes.at(-1)) {
-        yield toPage(start, events, indexes);
-        [events, indexes, bytes] = [[], [], 0];
+    let count = start.index;
+    try {
+      for await (const message of messages) {
+        const index = Number(message.index);
+        const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
+        const isOverfull = events.length >= MAX_PAGE_EVENTS || bytes >= MAX_PAGE_BYTES;
+        if (isOverfull || isFull && index !== indexes.at(-1)) {
+          yield toPage(start, events, [...indexes, index]);
+          [events, indexes, bytes] = [[], [], 0];
+        }
+        const event = toAuditEvent(message, this.#writer);
+        events.push(event);
+        indexes.push(index);
+        bytes += event.json.length;
+        if (++count > MAX_EVENTS) {
+          throw new Fault(
+            "protocol",
+            `Cannot read a session recording: more than ${MAX_EVENTS} events`,
+          );
+        }
       }
-      const event = toAuditEvent(message, this.#writer);
-      events.push(event);
-      indexes.push(index);
-      bytes += event.json.length;
-      if (++count > MAX_EVENTS) {
-        throw new Fault(
-          "protocol",
-          `Cannot read a session recording: more than ${MAX_EVENTS} events`,
-        );
-      }
+    } catch (error) {
+      // What came before is forwarded, but for the last index, of which more may be to come: a
+      // recording that breaks at the same place each time arrives up to there.
+      const count = indexes.indexOf(indexes.at(-1)!);
+      if (count > 0 && !signal.aborted) yield toPage(start, events.slice(0, count), indexes);
+      throw error;
     }
     yield toPage(start, events, indexes);
   }
 }
 
+/** `indexes` are those of the events, and the next one where it is known. */
 function toPage(
   start: SessionPosition,
   events: readonly AuditEvent[],
@@ -92,5 +105,5 @@ function toPage(
     const isShared = indexes[at + 1] === index;
     return encodeSessionPosition({ ...start, attempts: 0, index: isShared ? index : index + 1 });
   };
-  return { events, backlog: true, positionAfter, position: positionAfter(indexes.length - 1) };
+  return { events, backlog: true, positionAfter, position: positionAfter(events.length - 1) };
 }

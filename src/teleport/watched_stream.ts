@@ -26,24 +26,23 @@ export async function* readWatchedStream<T>(options: WatchedStreamOptions<T>): A
   const idleMs = options.idleMs ?? 60_000;
   const ended = new AbortController();
   const watch = new AbortController();
-  let waits = 0;
-  let isWaiting = false;
+  let waitingSinceMs: number | undefined;
   const watching = (async () => {
-    for (let before = -1; !watch.signal.aborted; before = waits) {
-      if (isWaiting && waits === before) {
+    while (!watch.signal.aborted) {
+      const silentMs = waitingSinceMs === undefined ? 0 : clock.monotonicMs() - waitingSinceMs;
+      if (silentMs >= idleMs) {
         const silence = `no message for ${idleMs / 1000} s`;
         return ended.abort(new Fault("unavailable", `Cannot ${purpose}: ${silence}`));
       }
-      await clock.sleep(idleMs, watch.signal).catch(() => {});
+      await clock.sleep(idleMs - silentMs, watch.signal).catch(() => {});
     }
   })();
   try {
     const messages = call(AbortSignal.any([signal, ended.signal]))[Symbol.asyncIterator]();
     while (true) {
-      waits++;
-      isWaiting = true;
+      waitingSinceMs = clock.monotonicMs();
       const { done, value } = await messages.next();
-      isWaiting = false;
+      waitingSinceMs = undefined;
       if (done) return;
       yield value;
     }

@@ -109,15 +109,17 @@ async function fail(port: number, changes: Partial<TeleportKeyMaterial> = {}): P
   return toTeleportFault("read the audit log", error);
 }
 
-function assertUnavailable(fault: Fault, text: RegExp): void {
-  assert.equal(fault.kind, "unavailable");
+/** A fault that is tried again, and of which it is said that waiting alone will not heal it. */
+function assertLasting(fault: Fault, text: RegExp): void {
+  assert.equal(fault.kind, "denied");
+  assert.ok(fault.transient);
   assert.match(fault.text, text);
 }
 
 Deno.test("toTeleportFault() knows a server of another cluster", async () => {
   await using server = await startFakeAuthServer();
   const { foreign } = await teleportCertificates();
-  assertUnavailable(
+  assertLasting(
     await fail(server.port, { authorities: [foreign.authority.certificatePem] }),
     /certificate is not signed by the cluster's certificate authority\. The identity or teleport\.ca belongs to another cluster/,
   );
@@ -128,7 +130,7 @@ Deno.test("toTeleportFault() knows a server that is no auth server", async () =>
   const proxy = { commonName: "x", usage: "server", dnsNames: ["teleport.example.com"] } as const;
   const server = await issueTestCertificate(certificates.hostAuthority, proxy);
   await using peer = await startFakeAuthServer({ certificates: { ...certificates, server } });
-  assertUnavailable(
+  assertLasting(
     await fail(peer.port),
     /certificate is not that of a Teleport auth server\. teleport\.addr must be the address/,
   );
@@ -142,7 +144,7 @@ Deno.test("toTeleportFault() names an expired certificate of the server among th
     notAfterMs: Date.now() - 3_600_000,
   });
   await using peer = await startFakeAuthServer({ certificates: { ...certificates, server } });
-  assertUnavailable(await fail(peer.port), /expired/);
+  assertLasting(await fail(peer.port), /expired/);
 });
 
 /** Clients that the server refuses, and what the alert of its TLS library is understood as. */
@@ -159,7 +161,7 @@ for (const { who, text } of REFUSED_CLIENTS) {
     const { server, userAuthority, expired, foreign } = await teleportCertificates();
     await using peer = await startOpensslServer({ server, authority: userAuthority });
     const pair = who === "foreign" ? foreign.client : expired;
-    assertUnavailable(
+    assertLasting(
       await fail(peer.port, { key: pair.privateKeyPem, certificate: pair.certificatePem }),
       text,
     );
@@ -183,13 +185,15 @@ Deno.test("toTeleportFault() knows a port that does not speak TLS", async () => 
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(),
   );
-  assertUnavailable(await fail(server.addr.port), /the server does not speak TLS\. teleport\.addr/);
+  assertLasting(await fail(server.addr.port), /the server does not speak TLS\. teleport\.addr/);
 });
 
 Deno.test("toTeleportFault() says that nobody listens", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
-  assertUnavailable(await fail(listener.addr.port), /ECONNREFUSED/);
+  const fault = await fail(listener.addr.port);
+  assert.equal(fault.kind, "unavailable");
+  assert.match(fault.text, /ECONNREFUSED/);
 });
 
 Deno.test("toTeleportFault() takes a server that closes in the handshake for something to try again", async () => {
