@@ -31,7 +31,6 @@ export interface CommandRow {
 }
 
 const JSON_FLAG: CommandFlag = { long: "--json", doc: "Print JSON" };
-const NAME = (placeholder: string): FlagValue => ({ placeholder, kind: "text" });
 
 /** All commands, in the order in which a person meets them; help, completion and manual follow it. */
 export const COMMANDS: readonly CommandRow[] = [
@@ -42,7 +41,7 @@ export const COMMANDS: readonly CommandRow[] = [
     flags: () => [...flagsOfCommander(createConfigureCommand()), HELP_FLAG],
     operands: [
       { placeholder: "OUT", kind: "directory" },
-      ...["ADDR", "CA-NAME", "SERVER-NAME", "CLIENT-NAME"].map(NAME),
+      ...["ADDR", "CA-NAME", "SERVER-NAME", "CLIENT-NAME"].map(textOperand),
     ],
     run: ({ args }) => runConfigure(args),
   },
@@ -98,3 +97,7 @@ export const COMMANDS: readonly CommandRow[] = [
     },
   },
 ];
+
+function textOperand(placeholder: string): FlagValue {
+  return { placeholder, kind: "text" };
+}

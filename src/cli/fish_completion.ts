@@ -25,7 +25,10 @@ export function formatFishCompletion(commands: readonly CommandRow[]): string {
 
 function formatFlag({ doc, long, short, value }: CommandFlag): string {
   const names = `${short === undefined ? "" : `-s ${short.slice(1)} `}-l ${long.slice(2)}`;
-  const follows = value === undefined ? "" : ` -r ${actionOf(value)}`.trimEnd();
+  // -r: a value follows; -x: and it is no file.
+  const follows = value === undefined
+    ? ""
+    : ` ${value.kind === "file" ? "-r" : "-x"} ${actionOf(value)}`.trimEnd();
   return `${names}${follows} -d ${quote(doc)}`;
 }
 

@@ -14,7 +14,8 @@ import { QuarantineFile } from "../state/quarantine_file.ts";
 import { openStorageFolder, storageFolderFor } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
-import type { TeleportCredentials } from "../teleport/credentials.ts";
+import type { TeleportCredentialPaths, TeleportCredentials } from "../teleport/credentials.ts";
+import { refreshCredentials, type RefreshOptions } from "../teleport/refresh_credentials.ts";
 import { TeleportUserLocker } from "../teleport/user_locker.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { firstLogPosition } from "./first_position.ts";
@@ -43,6 +44,16 @@ const MODES = {
   bulk: "Reading the audit log by chunks: this server has bulk export",
 };
 
+/** Where the settings, which are complete, say that the credentials for Teleport lie. */
+export function credentialPathsOf(config: Config): TeleportCredentialPaths {
+  if (config.teleportIdentity !== undefined) return { identity: config.teleportIdentity };
+  return {
+    certificate: config.teleportCert!,
+    key: config.teleportKey!,
+    authority: config.teleportCa!,
+  };
+}
+
 /** Builds everything that a run consists of, and runs it until it ends or is stopped. */
 export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const { clock, config, credentials, logger } = input;
@@ -54,6 +65,15 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const folder = storageFolderFor(config.storage, config.teleportAddr);
   const store = cleanup.use(await openStore(input, folder));
   const connection = cleanup.use(createAuthConnection({ ...config.teleportAddr, credentials }));
+  const refreshing = new AbortController();
+  cleanup.defer(() => refreshing.abort());
+  if (config.teleportRefreshEnabled) {
+    const paths = credentialPathsOf(config);
+    const intervalMs = config.teleportRefreshIntervalMs;
+    const onNew = (fresh: TeleportCredentials) => connection.useCredentials(fresh);
+    const options = { paths, credentials, intervalMs, onNew, clock, logger };
+    goodbye.use(startRefreshing(options, refreshing.signal));
+  }
   const observer = new DeliveryLog({
     logger,
     clock,
@@ -121,6 +141,12 @@ function createLockout(forwarding: Forwarding, logger: Logger): Lockout | undefi
     logger,
     stop,
   });
+}
+
+/** Disposing waits for the end, which `signal` brings about. */
+function startRefreshing(options: RefreshOptions, signal: AbortSignal): AsyncDisposable {
+  const refreshing = refreshCredentials(options, signal);
+  return { [Symbol.asyncDispose]: () => refreshing };
 }
 
 /** The store with its lock; a dry run keeps its positions in memory and leaves the real ones alone. */

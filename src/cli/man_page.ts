@@ -13,16 +13,21 @@ export function formatManPage(commands: readonly CommandRow[]): string {
   const title = PROGRAM.toUpperCase();
   return [
     `.TH "${escapeRoff(title)}" "1" "" "${PROGRAM} ${VERSION}" "User Commands"\n.nh\n.ad l\n`,
-    section("NAME") + `${escapeRoff(PROGRAM)} \\- forward the audit log of Teleport to Fluentd\n`,
-    section("SYNOPSIS") + commands.map(formatSynopsis).join(".br\n"),
-    section("DESCRIPTION") + DESCRIPTION.map(paragraph).join(""),
-    section("COMMANDS") + commands.map(formatCommand).join(""),
-    section("SETTINGS") + paragraph(PRECEDENCE) + GROUPS.map(formatGroup).join(""),
-    section("SIGNALS") + SIGNALS.map(([name, text]) => tagged(boldAll(name), text)).join(""),
-    section("EXIT STATUS") + EXIT.map(([code, text]) => tagged(boldAll(code), text)).join(""),
-    section("EXAMPLES") + EXAMPLES.map(formatExample).join(""),
-    section("SEE ALSO") +
-    paragraph("Teleport's tctl and tbot; https://docs.fluentd.org/input/http"),
+    section(
+      "NAME",
+      `${escapeRoff(PROGRAM)} \\- forward the audit log of Teleport to Fluentd\n`,
+    ),
+    section("SYNOPSIS", commands.map(formatSynopsis).join(".br\n")),
+    section("DESCRIPTION", DESCRIPTION.map(paragraph).join("")),
+    section("COMMANDS", commands.map(formatCommand).join("")),
+    section("SETTINGS", paragraph(PRECEDENCE) + GROUPS.map(formatGroup).join("")),
+    section("SIGNALS", SIGNALS.map(([name, text]) => tagged(boldAll(name), text)).join("")),
+    section("EXIT STATUS", EXIT.map(([code, text]) => tagged(boldAll(code), text)).join("")),
+    section("EXAMPLES", EXAMPLES.map(formatExample).join("")),
+    section(
+      "SEE ALSO",
+      paragraph("Teleport's tctl and tbot; https://docs.fluentd.org/input/http"),
+    ),
   ].join("");
 }
 

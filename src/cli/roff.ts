@@ -9,9 +9,9 @@ export function boldAll(text: string): string {
   return `\\fB${escapeRoff(text)}\\fR`;
 }
 
-/** The heading of a section. */
-export function section(title: string): string {
-  return `.SH ${title}\n`;
+/** A section: its heading and its text, which needs no paragraph of its own to begin with. */
+export function section(title: string, text: string): string {
+  return `.SH ${title}\n${text.replace(/^\.PP\n/, "")}`;
 }
 
 /** The heading of a part of a section. */

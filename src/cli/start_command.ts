@@ -13,7 +13,7 @@ import { readReceiverTls } from "../fluentd/credentials.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { createLogger } from "../log/create_logger.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
-import { forwardLog } from "./forward_log.ts";
+import { credentialPathsOf, forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { listenForStop } from "./stop_signals.ts";
 import { showsColor, writeErr, writeOut } from "./terminal.ts";
@@ -88,14 +88,7 @@ async function readCredentials(
   config: Config,
 ): Promise<{ credentials: TeleportCredentials; receiverTls: ReceiverTls }> {
   const nowMs = systemClock.nowMs();
-  const credentials = await readTeleportCredentials(
-    config.teleportIdentity !== undefined ? { identity: config.teleportIdentity } : {
-      certificate: config.teleportCert!,
-      key: config.teleportKey!,
-      authority: config.teleportCa!,
-    },
-    nowMs,
-  );
+  const credentials = await readTeleportCredentials(credentialPathsOf(config), nowMs);
   const { fluentdCert: certificate, fluentdKey: key } = config;
   const receiverTls = await readReceiverTls({
     authority: config.fluentdCa,

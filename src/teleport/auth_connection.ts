@@ -31,6 +31,8 @@ export interface AuthConnectionOptions {
 export interface AuthConnection extends Disposable {
   readonly auditLog: Client<typeof AuditLogService>;
   readonly auth: Client<typeof AuthService>;
+  /** Shows other credentials from the next connection on; one that is open stays as it is. */
+  useCredentials(credentials: TeleportKeyMaterial): void;
 }
 
 /**
@@ -39,7 +41,8 @@ export interface AuthConnection extends Disposable {
  * sent: the server refuses old versions but takes callers that name none (facts: lib/auth/middleware).
  */
 export function createAuthConnection(options: AuthConnectionOptions): AuthConnection {
-  const { host, port, credentials } = options;
+  const { host, port } = options;
+  let { credentials } = options;
   const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const sessionManager = new Http2SessionManager(
     baseUrl,
@@ -56,6 +59,9 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
   return {
     auditLog: createClient(AuditLogService, transport),
     auth: createClient(AuthService, transport),
+    useCredentials(next) {
+      credentials = next;
+    },
     [Symbol.dispose]: () => sessionManager.abort(),
   };
 }

@@ -88,6 +88,52 @@ for (
   });
 }
 
+for (
+  const [line, expected] of [
+    ["st", ["start"]],
+    ["start --log-format ", ["json", "text"]],
+    ["completion z", ["zsh"]],
+    ["doctor --js", ["--json"]],
+  ] as const
+) {
+  Deno.test({
+    name: `fish completes "${line}" with ${expected.join(", ")}`,
+    ignore: !hasShell("fish"),
+    async fn() {
+      await using folder = await temporaryFolder();
+      const path = folder.join("completion.fish");
+      await Deno.writeTextFile(path, formatFishCompletion(COMMANDS));
+      const { stdout } = await new Deno.Command("fish", {
+        args: ["--no-config", "-c", `source ${path}; complete -C "teleport-event-handler ${line}"`],
+      }).output();
+      const words = new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
+      assert.deepEqual(words.map((word) => word.split("\t")[0]).sort(), expected);
+    },
+  });
+}
+
+Deno.test({
+  name: "zsh takes the completion for that of the program",
+  ignore: !hasShell("zsh"),
+  async fn() {
+    await using folder = await temporaryFolder();
+    await Deno.writeTextFile(
+      folder.join("_teleport-event-handler"),
+      formatZshCompletion(COMMANDS),
+    );
+    const script = `fpath=(${folder.path} $fpath); autoload -Uz compinit
+compinit -u -D; print $_comps[teleport-event-handler]
+source ${folder.path}/_teleport-event-handler; whence -w _teleport-event-handler`;
+    const { stderr, stdout } = await new Deno.Command("zsh", { args: ["-f", "-c", script] })
+      .output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    assert.deepEqual(new TextDecoder().decode(stdout).trim().split("\n"), [
+      "_teleport-event-handler",
+      "_teleport-event-handler: function",
+    ]);
+  },
+});
+
 function hasShell(name: string): boolean {
   try {
     return new Deno.Command(name, { args: ["-c", "true"] }).outputSync().success;

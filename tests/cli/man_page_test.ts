@@ -17,11 +17,9 @@ async function readPage(): Promise<{ text: string; warnings: string }> {
   return { text: decoder.decode(output.stdout), warnings: decoder.decode(output.stderr) };
 }
 
-const isThere = hasGroff();
-
 Deno.test({
   name: "The manual page is read by groff without a warning, and shows every command and setting",
-  ignore: !isThere,
+  ignore: !hasProgram("groff", "--version"),
   async fn() {
     const { text, warnings } = await readPage();
     assert.equal(warnings, "");
@@ -40,6 +38,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "mandoc finds nothing to complain of in the manual page but the missing date",
+  ignore: !hasProgram("mandoc", "-O"),
+  async fn() {
+    await using folder = await temporaryFolder();
+    const path = folder.join("page.1");
+    await Deno.writeTextFile(path, formatManPage(COMMANDS));
+    const { stdout } = await new Deno.Command("mandoc", {
+      args: ["-Tlint", "-Wwarning", path],
+    }).output();
+    const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+    assert.deepEqual(lines.filter((line) => !line.includes("missing date")), []);
+  },
+});
+
 Deno.test("No line of the manual page begins a request by accident", () => {
   const known = /^\.(TH|SH|SS|TP|PP|RS|RE|nf|fi|br|nh|ad)\b/;
   for (const line of formatManPage(COMMANDS).split("\n")) {
@@ -47,9 +60,11 @@ Deno.test("No line of the manual page begins a request by accident", () => {
   }
 });
 
-function hasGroff(): boolean {
+function hasProgram(name: string, flag: string): boolean {
   try {
-    return new Deno.Command("groff", { args: ["--version"], stdout: "null" }).outputSync().success;
+    new Deno.Command(name, { args: [flag], stdin: "null", stdout: "null", stderr: "null" })
+      .outputSync();
+    return true;
   } catch {
     return false;
   }

@@ -34,13 +34,13 @@ Deno.test("StreamPool.run() gives every stream each turn it asks for, at most `c
     addMs: fc.integer({ min: 0, max: 3000 }),
     delayMs: fc.integer({ min: -10, max: 5000 }),
     /** Pauses that it asks for, one after each turn but the last. */
-    pausesMs: fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 4 }),
+    pausesMs: fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 3 }),
     workMs: fc.integer({ min: 0, max: 2000 }),
   });
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
-      fc.array(stream, { minLength: 1, maxLength: 15 }),
+      fc.array(stream, { minLength: 1, maxLength: 10 }),
       async (concurrency, streams) => {
         const clock = new FakeClock();
         const running = new Set<string>();
@@ -68,7 +68,7 @@ Deno.test("StreamPool.run() gives every stream each turn it asks for, at most `c
         assert.deepEqual(pool.counts, { ready: 0, running: 0, parked: 0 });
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
