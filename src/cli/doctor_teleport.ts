@@ -65,7 +65,9 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
         );
         facts.newestMs = newestMs;
         facts.mayReadEvents = finding.status === "ok";
-        return finding;
+        if (!facts.mayReadEvents || !configOf(facts).lockEnabled) return finding;
+        const untried = "Not tried, as that would lock somebody: create and update on lock";
+        return { ...finding, details: [...finding.details ?? [], untried] };
       },
     },
     {

@@ -62,14 +62,14 @@ export const SETTINGS = {
     kind: "bool",
     group: "Teleport",
     default: "false",
-    doc: "Read the identity file again from time to time",
+    doc: "Read the credentials again from time to time, and use renewed ones for new connections",
   },
   "teleport-refresh-interval": {
     kind: "duration",
     group: "Teleport",
     default: "1m",
     min: "1ms",
-    doc: "Time between two reads of the identity file",
+    doc: "Time between two reads of the credentials",
   },
 
   "fluentd-url": {
