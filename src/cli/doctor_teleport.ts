@@ -8,6 +8,7 @@ import {
 import { probeAuthServer } from "../teleport/auth_server_finding.ts";
 import { inspectTeleportCredentials } from "../teleport/credential_facts.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
+import { credentialPathsOf } from "./credential_paths.ts";
 import { configOf, type DoctorFacts } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 
@@ -22,11 +23,7 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
       async run() {
         const config = configOf(facts);
         const { credentials, finding } = await inspectTeleportCredentials(
-          config.teleportIdentity !== undefined ? { identity: config.teleportIdentity } : {
-            certificate: config.teleportCert!,
-            key: config.teleportKey!,
-            authority: config.teleportCa!,
-          },
+          credentialPathsOf(config),
           { nowMs: nowMs(), isRenewed: config.teleportRefreshEnabled },
         );
         if (credentials !== undefined) facts.credentials = credentials;

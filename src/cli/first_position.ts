@@ -49,8 +49,8 @@ async function readStored(store: PositionStore): Promise<LogPosition | undefined
   if (log !== undefined) return decodeLogPosition(log);
   const bulk = await store.read("bulk");
   if (bulk === undefined) return undefined;
-  const { date, log: start } = decodeBulkPosition(bulk);
-  return { ...start, fromMs: Math.max(start.fromMs, Date.parse(date)) };
+  const { date, idleAtMs, log: start } = decodeBulkPosition(bulk);
+  return { ...start, fromMs: Math.max(start.fromMs, idleAtMs ?? Date.parse(date)) };
 }
 
 function refuseOtherStart(position: LogPosition, { folder, startMs }: FirstPositionInput): void {

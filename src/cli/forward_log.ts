@@ -14,10 +14,11 @@ import { QuarantineFile } from "../state/quarantine_file.ts";
 import { openStorageFolder, storageFolderFor } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
-import type { TeleportCredentialPaths, TeleportCredentials } from "../teleport/credentials.ts";
+import type { TeleportCredentials } from "../teleport/credentials.ts";
 import { refreshCredentials, type RefreshOptions } from "../teleport/refresh_credentials.ts";
 import { TeleportUserLocker } from "../teleport/user_locker.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
+import { credentialPathsOf } from "./credential_paths.ts";
 import { firstLogPosition } from "./first_position.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { LogForwarding } from "./log_forwarding.ts";
@@ -43,16 +44,6 @@ const MODES = {
   paged: "Reading the audit log by pages: this server has no bulk export",
   bulk: "Reading the audit log by chunks: this server has bulk export",
 };
-
-/** Where the settings, which are complete, say that the credentials for Teleport lie. */
-export function credentialPathsOf(config: Config): TeleportCredentialPaths {
-  if (config.teleportIdentity !== undefined) return { identity: config.teleportIdentity };
-  return {
-    certificate: config.teleportCert!,
-    key: config.teleportKey!,
-    authority: config.teleportCa!,
-  };
-}
 
 /** Builds everything that a run consists of, and runs it until it ends or is stopped. */
 export async function forwardLog(input: ForwardLogInput): Promise<void> {
