@@ -27,7 +27,7 @@ import { LogStream } from "../teleport/log_stream.ts";
 import { forward, type Forwarding, toForwardOptions } from "./forwarding.ts";
 
 /** Waiting between Teleport and Fluentd: enough for the next request to be ready in time. */
-const MAX_LOG_BYTES = 4 * 1024 * 1024;
+const MAX_LOG_BYTES = 2 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 1024 * 1024;
 
 /** Forwards the audit log, by pages or by chunks, whichever the server offers at the time. */
