@@ -17,7 +17,6 @@ import {
 import { listChunks, probeBulkExport } from "../teleport/chunk_list.ts";
 import { ChunkStream } from "../teleport/chunk_stream.ts";
 import {
-  createDoneCheck,
   decodeLogPosition,
   type DoneEvent,
   encodeLogPosition,
@@ -171,7 +170,8 @@ export class LogForwarding {
 
 /** Whether an event of a chunk lies before the position of the log, or is done there. */
 function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
-  const isDone = createDoneCheck(log);
+  // Not used up as it is asked: a chunk that breaks off is read again.
+  const doneIds = new Set(log.done.map(({ id }) => id));
   // An event without a time may be of any; it is not for us to say that it is too old.
-  return (event) => (event.timeMs !== 0 && event.timeMs < log.fromMs) || isDone(event);
+  return ({ id, timeMs }) => (timeMs !== 0 && timeMs < log.fromMs) || doneIds.has(id);
 }

@@ -16,7 +16,7 @@ export function createSessionScheduler(forwarding: Forwarding): SessionScheduler
     store,
     observer,
     stop,
-    forward: (sessionId, position) =>
+    forward: (sessionId, position, stop) =>
       forward(forwarding, {
         stream: new SessionStream({ auditLog, clock, sessionId }),
         filter,

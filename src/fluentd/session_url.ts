@@ -11,5 +11,8 @@ export function formatSessionUrl(sessionUrl: string, sessionId: string): string 
   if (sessionUrl.includes(PLACEHOLDER)) return sessionUrl.replaceAll(PLACEHOLDER, sessionId);
   const queryAt = sessionUrl.indexOf("?");
   const path = queryAt === -1 ? sessionUrl : sessionUrl.slice(0, queryAt);
-  return `${path}.${sessionId}.log${queryAt === -1 ? "" : sessionUrl.slice(queryAt)}`;
+  const query = queryAt === -1 ? "" : sessionUrl.slice(queryAt);
+  // Without a path, what is appended would become part of the port or of the host's name.
+  const root = /^[a-z]+:\/\/[^/]+$/i.test(path) ? "/" : "";
+  return `${path}${root}.${sessionId}.log${query}`;
 }

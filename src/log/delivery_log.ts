@@ -12,6 +12,7 @@ export interface DeliveryLogOptions {
 }
 
 const SESSION = "session/";
+const CHUNK = "chunk/";
 const MAX_TOLD_OF_BACKLOG = 20;
 /** While catching up, one line stands for the events of so long. */
 const SUMMARY_MS = 1000;
@@ -34,6 +35,7 @@ export class DeliveryLog implements PipelineObserver {
   #deliveredCount = 0;
   #rejectedCount = 0;
   #filteredCount = 0;
+  #abandonedCount = 0;
   #summaryCount = 0;
   #summarySinceMs = 0;
   #summaryLast: AuditEvent | undefined;
@@ -107,6 +109,8 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   caughtUp(streamId: string): void {
+    // The end of one chunk is not that of the log.
+    if (streamId.startsWith(CHUNK)) return;
     this.#isCatchingUp = false;
     this.#writeSummary(this.#options.clock.monotonicMs());
     this.#options.logger.info("Caught up with the audit log, waiting for new events", {
@@ -131,6 +135,7 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   abandoned(streamId: string, reason: string): void {
+    this.#abandonedCount++;
     this.#sessions.delete(streamId);
     this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
   }
@@ -142,6 +147,7 @@ export class DeliveryLog implements PipelineObserver {
       sent: this.#deliveredCount,
       skipped: this.#filteredCount,
       quarantined: this.#rejectedCount,
+      ...(this.#abandonedCount === 0 ? {} : { given_up: this.#abandonedCount }),
     });
   }
 

@@ -272,16 +272,25 @@ export class ChunkScheduler {
     }
   }
 
+  /** Waits for the time of the next listing, or until the end of the backlog may be reached. */
   async #pause(isCatchingUp: boolean): Promise<void> {
     const { clock, random, stop } = this.#options;
     const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
+    // While going back through the past it is the pool that has to make room.
+    let leftMs = isCatchingUp ? 50 : POLL_MS * jitter;
+    while (leftMs > 0 && !stop.aborted) {
+      const stepMs = this.#isLive ? leftMs : Math.min(leftMs, 1000);
+      await clock.sleep(stepMs, stop).catch(() => {});
+      if (this.#isEndNear()) return;
+      leftMs -= stepMs;
+    }
+  }
+
+  /** Whether the backlog is nearly done: neither are many chunks left, nor only such as fail. */
+  #isEndNear(): boolean {
     const { parked, ready, running } = this.#pool.counts;
     const isStuck = parked > 0 && ready + running === 0;
-    // Until the end of the backlog is seen it is looked for often, unless it cannot be near. While
-    // going back through the past it is the pool that has to make room.
-    const isNear = !this.#isLive && this.#hasRoom() && !isStuck;
-    const pauseMs = isCatchingUp ? 50 : isNear ? 1000 : POLL_MS * jitter;
-    await clock.sleep(pauseMs, stop).catch(() => {});
+    return !this.#isLive && this.#hasRoom() && !isStuck;
   }
 
   async #runChunk(streamId: string, stop: AbortSignal): Promise<number | undefined> {

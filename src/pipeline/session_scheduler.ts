@@ -30,7 +30,7 @@ const HOUR_MS = 60 * 60 * 1000;
 /** A recording that is not there so long after its upload never will be, as in the Go handler. */
 const GIVE_UP_AFTER_MS = 48 * HOUR_MS;
 /** Tries without progress after which a recording that cannot be read is given up. */
-const MAX_ATTEMPTS = 100;
+const MAX_ATTEMPTS = 110;
 /** First and longest pause before a recording that is not there is looked for again. */
 const MISSING_PAUSE_MS = { first: 15_000, max: HOUR_MS / 2 };
 /** The same after other failures. */

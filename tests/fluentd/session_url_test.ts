@@ -51,6 +51,9 @@ const URLS: readonly [what: string, setting: string, expected: string][] = [
     "https://localhost:8888/{sid}?id={sid}",
     `https://localhost:8888/${SID}?id=${SID}`,
   ],
+  ["a port and no path", "https://localhost:8888", `https://localhost:8888/.${SID}.log`],
+  ["a host and no path", "https://localhost", `https://localhost/.${SID}.log`],
+  ["no path and a query", "https://[::1]:8888?a=b", `https://[::1]:8888/.${SID}.log?a=b`],
   [
     "braces that are no template",
     "https://localhost:8888/{SID}/{id}",

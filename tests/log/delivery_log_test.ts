@@ -233,3 +233,42 @@ Deno.test("DeliveryLog.finish() writes what is left to sum up and the totals of 
     fields: { sent: 7, skipped: 4, quarantined: 1 },
   });
 });
+
+Deno.test("DeliveryLog tells of a session recording once, when all of it was sent", () => {
+  const { log, logger } = open();
+  log.delivered("session/a1", makeEvents(200), true);
+  log.delivered("session/b2", makeEvents(7), true);
+  log.delivered("session/a1", makeEvents(50), true);
+  log.finished("session/a1");
+  log.finished("chunk/2026-01-01/c");
+  assert.deepEqual(logger.records, [
+    { level: "info", message: "Session recording sent", fields: { id: "a1", events: 250 } },
+  ]);
+});
+
+Deno.test("DeliveryLog tells of a stream that is set aside, and counts those that are given up", () => {
+  const { log, logger } = open();
+  log.parked({ streamId: "session/a1", reason: "Not found", attempt: 2, delayMs: 30_000 });
+  log.abandoned("session/a1", "Not found");
+  log.finish();
+  assert.deepEqual(logger.records[0], {
+    level: "info",
+    message: "Set aside for another try: Not found",
+    fields: { stream: "session/a1", attempt: 2, next_try: "30s" },
+  });
+  assert.deepEqual(logger.records[1], {
+    level: "error",
+    message: "Given up: Not found",
+    fields: { stream: "session/a1" },
+  });
+  assert.equal(logger.records[2]!.fields["given_up"], 1);
+});
+
+Deno.test("DeliveryLog sums up the last piece of a backlog instead of flooding the log", () => {
+  const { log, logger } = open();
+  log.delivered("log", makeEvents(500), true);
+  log.delivered("log", makeEvents(300, 500), false);
+  log.caughtUp("log");
+  assert.equal(logger.find({ message: /^Event sent$/, level: "info" }).length, 0);
+  assert.match(logger.text, /"total":800/);
+});

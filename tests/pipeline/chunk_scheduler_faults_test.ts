@@ -19,26 +19,53 @@ import {
 
 Deno.test("ChunkScheduler.run() lists a date once more before it leaves it, however long Teleport was away", async () => {
   let isAway = false;
+  let isBroken = true;
   const chunks: Chunks = { "2026-01-09": ["a"] };
   const rig = makeRig({
     chunks,
     endWhenCaughtUp: false,
+    // It goes away between the listing of yesterday and that of today.
     list: (date) =>
-      isAway
+      isAway && date === TODAY
         ? Promise.reject(new Fault("unavailable", "Connection refused"))
         : Promise.resolve(chunks[date] ?? []),
+    forward: ({ chunk }) =>
+      chunk === "late" && isBroken
+        ? Promise.reject(new Fault("unavailable", "Connection was lost"))
+        : Promise.resolve(),
   });
   const running = await rig.start("2026-01-09");
   await advanceUntil(rig.clock, () => rig.scheduler.isLive);
   isAway = true;
-  await rig.clock.advance(60_000);
-  chunks["2026-01-09"]!.push("made while it was away");
+  await rig.clock.advance(17_000);
+  chunks["2026-01-09"]!.push("late");
   rig.clock.jump(5 * DAY_MS);
   await rig.clock.advance(60_000);
   isAway = false;
   await rig.clock.advance(60_000);
-  assert.deepEqual(rig.forwarded, ["2026-01-09/a", "2026-01-09/made while it was away"]);
+  assert.equal(rig.progress.at(-1)!.date, "2026-01-09");
+  assert.deepEqual(await idsOf(rig.store), ["done/2026-01-09/a"]);
+  isBroken = false;
+  await rig.clock.advance(120_000);
   assert.equal(rig.progress.at(-1)!.date, "2026-01-13");
+  assert.deepEqual(await idsOf(rig.store), []);
+  assert.ok(rig.observer.parks.length > 0);
+  rig.stop.abort();
+  await running.ended();
+});
+
+Deno.test("ChunkScheduler.run() tells how far all is done before it has caught up", async () => {
+  const gate = new Gate();
+  const rig = makeRig({
+    chunks: { "2026-01-01": ["a"], "2026-01-03": ["slow"] },
+    forward: async ({ chunk }, stop) => {
+      if (chunk === "slow") await gate.pass(stop);
+    },
+  });
+  const running = await rig.start("2026-01-01");
+  await rig.clock.advance(20_000);
+  assert.deepEqual(rig.progress, [{ date: "2026-01-03", idleAtMs: undefined }]);
+  assert.deepEqual(await idsOf(rig.store), []);
   rig.stop.abort();
   await running.ended();
 });
@@ -329,6 +356,7 @@ Deno.test("ChunkScheduler.run() passes over a chunk whose name fits in no key, s
   const long = "x".repeat(3000);
   const rig = makeRig({
     store,
+    concurrency: 1,
     endWhenCaughtUp: false,
     chunks: { "2026-01-01": ["a", long], [TODAY]: [long, "b", "ü".repeat(512)] },
   });

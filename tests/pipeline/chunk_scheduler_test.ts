@@ -98,6 +98,20 @@ Deno.test("ChunkScheduler.run() reads up to `concurrency` chunks at once, across
   );
 });
 
+Deno.test("ChunkScheduler.run() ends soon after the last chunk, however many there were", async () => {
+  const clock = new FakeClock(NOON_MS);
+  const rig = makeRig({
+    clock,
+    chunks: { [TODAY]: Array.from({ length: 100 }, (_, i) => `${i}`) },
+    forward: (_, stop) => clock.sleep(100, stop),
+  });
+  await rig.run(TODAY);
+  // A hundred chunks, two at a time, take 5 s.
+  assert.ok(clock.monotonicMs() <= 7500, `${clock.monotonicMs()}`);
+  // And they are not listed each second while many are left.
+  assert.ok(rig.listed.length <= 5, `${rig.listed}`);
+});
+
 Deno.test("ChunkScheduler.run() polls today and the two days before about every 16 s once it has caught up", async () => {
   const rig = makeRig({ endWhenCaughtUp: false });
   const running = await rig.start("2026-01-01");

@@ -194,22 +194,24 @@ Deno.test("forwardByMode() keeps reading pages while Teleport cannot be asked ab
   await ended();
 });
 
-Deno.test("forwardByMode() gives up a question under way when the pages end", async () => {
+Deno.test("forwardByMode() gives up a question under way when the pages come to their end", async () => {
   let isAborted = false;
-  const asked = new Gate();
   let probes = 0;
-  const { clock, stop, ended } = makeRig(false, {
+  const asked = new Gate();
+  const end = new Gate();
+  const { clock, ended } = makeRig(false, {
     async probeBulk(signal) {
       if (probes++ === 0) return false;
       await asked.pass(signal);
       isAborted = signal.aborted;
       throw signal.reason;
     },
+    runPaged: () => end.pass(),
   });
   await clock.waitForSleepers();
   await clock.advance(30_000);
   await asked.reached;
-  stop.abort();
+  end.open();
   await ended();
   assert.equal(isAborted, true);
 });

@@ -93,11 +93,11 @@ Deno.test("SessionScheduler tries a recording once that is missing and was uploa
   assert.equal(observer.abandonments.length, 1);
 });
 
-Deno.test("SessionScheduler gives a missing recording up at the 100th try", async () => {
+Deno.test("SessionScheduler gives a missing recording up at the 110th try", async () => {
   const store = new MemoryPositionStore();
   const clock = new FakeClock();
   const position = { index: 0, uploadMs: clock.nowMs(), dueMs: 0 };
-  for (const [id, attempts] of [["98th", 98], ["99th", 99]] as const) {
+  for (const [id, attempts] of [["108th", 108], ["109th", 109]] as const) {
     await store.commit({
       streamId: `session/${id}`,
       position: encodeSessionPosition({ ...position, attempts }),
@@ -107,8 +107,8 @@ Deno.test("SessionScheduler gives a missing recording up at the 100th try", asyn
   assert.equal(await scheduler.load(), 2);
   scheduler.drain();
   await ended(scheduler.run());
-  assert.deepEqual(observer.abandonments.map(({ streamId }) => streamId), ["session/99th"]);
-  assert.deepEqual(observer.parks.map(({ streamId }) => streamId), ["session/98th"]);
+  assert.deepEqual(observer.abandonments.map(({ streamId }) => streamId), ["session/109th"]);
+  assert.deepEqual(observer.parks.map(({ streamId }) => streamId), ["session/108th"]);
 });
 
 Deno.test("SessionScheduler does not take an upload without a time for one of long ago", async () => {
