@@ -17,7 +17,8 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--ttl", // tctl auth sign
   "--allow-read", // deno run
   "--allow-write", // deno run
-  "--max-semi-space-size", // V8
+  "--max-semi-space-size",
+  "--max-old-space-size", // V8
 ]);
 /** Lines of code blocks that call other programs. */
 const OTHER_PROGRAM = /^\s*(?:curl|deno|docker|git|jq|openssl|tctl|scripts\/(?!run start))\b/;
