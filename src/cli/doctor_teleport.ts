@@ -1,10 +1,5 @@
-import { createAuthConnection } from "../teleport/auth_connection.ts";
-import {
-  type ProbedAuditLog,
-  probeEventRead,
-  probeExportMode,
-  probePing,
-} from "../teleport/auth_probe.ts";
+import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
+import { probeEventRead, probeExportMode, probePing } from "../teleport/auth_probe.ts";
 import { probeAuthServer } from "../teleport/auth_server_finding.ts";
 import { inspectTeleportCredentials } from "../teleport/credential_facts.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
@@ -48,17 +43,16 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
       name: "teleport-version",
       subject: "Teleport version",
       needs: ["teleport-server"],
-      run: (signal) =>
-        probePing({ ...configOf(facts).teleportAddr, credentials: credentialsOf(facts) }, signal),
+      run: (signal) => withConnection(facts, ({ auth }) => probePing(auth, signal)),
     },
     {
       name: "teleport-role",
       subject: "Teleport role",
       needs: ["teleport-server"],
       async run(signal) {
-        const { finding, newestMs } = await withAuditLog(
+        const { finding, newestMs } = await withConnection(
           facts,
-          (auditLog) => probeEventRead(auditLog, nowMs(), signal),
+          ({ auditLog }) => probeEventRead(auditLog, nowMs(), signal),
         );
         facts.newestMs = newestMs;
         facts.mayReadEvents = finding.status === "ok";
@@ -72,20 +66,20 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
       subject: "Teleport export",
       needs: ["teleport-role"],
       run: (signal) =>
-        withAuditLog(facts, (auditLog) => probeExportMode(auditLog, nowMs(), signal)),
+        withConnection(facts, ({ auditLog }) => probeExportMode(auditLog, nowMs(), signal)),
     },
   ];
 }
 
-async function withAuditLog<T>(
+async function withConnection<T>(
   facts: DoctorFacts,
-  use: (auditLog: ProbedAuditLog) => Promise<T>,
+  use: (connection: AuthConnection) => Promise<T>,
 ): Promise<T> {
   using connection = createAuthConnection({
     ...configOf(facts).teleportAddr,
     credentials: credentialsOf(facts),
   });
-  return await use(connection.auditLog);
+  return await use(connection);
 }
 
 function credentialsOf({ credentials }: DoctorFacts): TeleportCredentials {

@@ -4,10 +4,8 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
-import { checkAuthServer } from "./server_identity.ts";
+import { AUTH_SERVER_NAME, checkAuthServer } from "./server_identity.ts";
 
-/** Name on the certificate of every auth server, whatever its address (api/client/credentials.go). */
-const AUTH_SERVER_NAME = "teleport.cluster.local";
 /** Longest time to a finished TLS handshake; the official client's dial time-out. */
 const CONNECT_TIMEOUT_MS = 30_000;
 /** A little more than the server's one minute, below which it may answer GOAWAY too_many_pings. */

@@ -1,27 +1,16 @@
-import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { connect as connectTls } from "node:tls";
 import { Fault } from "../core/fault.ts";
 import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
-import { AUTH_SERVER_NAME } from "./auth_server_finding.ts";
 import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
-import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
+import type { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
-import type { TeleportKeyMaterial } from "./identity_file.ts";
 
 /** The calls that are tried. */
 export type ProbedAuditLog = Pick<
   Client<typeof AuditLogService>,
   "getUnstructuredEvents" | "getEventExportChunks"
 >;
-
-/** Whom to ask, and as whom. */
-export interface AuthProbeOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly credentials: TeleportKeyMaterial;
-}
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -36,25 +25,12 @@ const UNTRIED = [
 ];
 
 /** Asks for the server's version and the cluster's name, which every user may. */
-export async function probePing(options: AuthProbeOptions, signal: AbortSignal): Promise<Finding> {
-  const { host, port, credentials } = options;
-  const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const sessionManager = new Http2SessionManager(baseUrl, {}, {
-    createConnection: () =>
-      connectTls({
-        host,
-        port,
-        servername: AUTH_SERVER_NAME,
-        ALPNProtocols: ["h2"],
-        ca: [...credentials.authorities],
-        cert: credentials.certificate,
-        key: credentials.key,
-        minVersion: "TLSv1.2",
-      }),
-  });
+export async function probePing(
+  auth: Pick<Client<typeof AuthService>, "ping">,
+  signal: AbortSignal,
+): Promise<Finding> {
   try {
-    const client = createClient(AuthService, createGrpcTransport({ baseUrl, sessionManager }));
-    const { ClusterName: cluster, ServerVersion: version } = await client.ping({}, { signal });
+    const { ClusterName: cluster, ServerVersion: version } = await auth.ping({}, { signal });
     const text = `Teleport ${version || "of an unknown version"}, cluster '${cluster}'`;
     return Number(/^\d+/.exec(version)?.[0] ?? OLDEST_MAJOR) < OLDEST_MAJOR
       ? failed("unsupported", `${text}: too old`, {
@@ -65,8 +41,6 @@ export async function probePing(options: AuthProbeOptions, signal: AbortSignal):
     // A start does not ask for it.
     const { text } = findingOfCall("ask for the server's version", error, signal);
     return warning(text, { advice: `Teleport ${OLDEST_MAJOR} or newer is needed` });
-  } finally {
-    sessionManager.abort();
   }
 }
 

@@ -6,9 +6,7 @@ import {
 } from "../tls/server_certificate_problem.ts";
 import { probeTls, type TlsProbe } from "../tls/tls_probe.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
-
-/** Name on the certificate of every auth server, whatever its address (api/client/credentials.go). */
-export const AUTH_SERVER_NAME = "teleport.cluster.local";
+import { AUTH_SERVER_NAME } from "./server_identity.ts";
 
 /** Whom to ask, and by what to judge. */
 export interface AuthServerProbeOptions {

@@ -1,6 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 
+/** Name on the certificate of every auth server, whatever its address (api/client/credentials.go). */
+export const AUTH_SERVER_NAME = "teleport.cluster.local";
+
 /**
  * Checks that a server has the name asked for and that one of the cluster's own authorities has signed
  * its certificate. The latter needs saying: the runtime trusts the authorities that it is given besides
