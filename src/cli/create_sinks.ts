@@ -4,8 +4,6 @@ import type { Sink } from "../pipeline/ports.ts";
 import type { ForwardLogInput } from "./forward_log.ts";
 import { VERSION } from "./version.ts";
 
-/** Longest wait for an answer of the receiver, as in the Go handler. */
-const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** The sinks of the run share their lanes. */
@@ -20,7 +18,7 @@ export function createSinks(
     new FluentdLanes({
       tls: receiverTls,
       userAgent: `teleport-event-handler/${VERSION}`,
-      timeoutMs: REQUEST_TIMEOUT_MS,
+      timeoutMs: config.fluentdTimeoutMs,
       clock,
       logger,
       maxLanes: config.fluentdMaxConnections || config.concurrency * 2,

@@ -39,7 +39,11 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   using cleanup = new DisposableStack();
   const folder = storageFolderFor(config.storage, config.teleportAddr);
   const store = cleanup.use(await openStore(input, folder));
-  const connection = cleanup.use(createAuthConnection({ ...config.teleportAddr, credentials }));
+  const connection = cleanup.use(createAuthConnection({
+    ...config.teleportAddr,
+    credentials,
+    callTimeoutMs: config.teleportTimeoutMs,
+  }));
   const refreshing = new AbortController();
   cleanup.defer(() => refreshing.abort());
   if (config.teleportRefreshEnabled) {

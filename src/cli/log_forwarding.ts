@@ -54,13 +54,14 @@ export class LogForwarding {
 
   /** Runs until stopped or, where asked for, caught up. @throws {Fault} */
   async run(firstPosition: LogPosition): Promise<void> {
-    const { clock, connection: { auditLog }, observer, stop } = this.#forwarding;
+    const { clock, config, connection: { auditLog }, observer, stop } = this.#forwarding;
+    const idleMs = config.teleportTimeoutMs;
     await forwardByMode({
       clock,
       observer,
       stop,
       onMode: this.#onMode,
-      probeBulk: (signal) => probeBulkExport({ auditLog, clock }, signal),
+      probeBulk: (signal) => probeBulkExport({ auditLog, clock, idleMs }, signal),
       runPaged: (stop) => this.#runPaged(firstPosition, stop),
       runBulk: (stop) => this.#runBulk(firstPosition, stop),
     });
@@ -97,20 +98,23 @@ export class LogForwarding {
     const { clock, config, connection: { auditLog }, observer, store } = this.#forwarding;
     let position = await this.#readBulkPosition(firstPosition);
     const isDone = createLogCheck(position.log);
+    const idleMs = config.teleportTimeoutMs;
     const scheduler: ChunkScheduler = new ChunkScheduler({
       concurrency: config.concurrency,
+      pollMs: config.timeoutMs,
       clock,
       store,
       observer,
       endWhenCaughtUp: config.exitOnLastEvent,
       stop,
-      list: (date, signal) => listChunks({ auditLog, clock }, date, signal),
+      list: (date, signal) => listChunks({ auditLog, clock, idleMs }, date, signal),
       forward: ({ chunk, date, position }: ChunkStart, stop) =>
         forward(this.#forwarding, {
           ...this.#logOptions(stop),
           stream: new ChunkStream({
             auditLog,
             clock,
+            idleMs,
             chunk,
             date,
             isDone,

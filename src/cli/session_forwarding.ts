@@ -18,7 +18,12 @@ export function createSessionScheduler(forwarding: Forwarding): SessionScheduler
     stop,
     forward: (sessionId, position, stop) =>
       forward(forwarding, {
-        stream: new SessionStream({ auditLog, clock, sessionId }),
+        stream: new SessionStream({
+          auditLog,
+          clock,
+          idleMs: config.teleportTimeoutMs,
+          sessionId,
+        }),
         filter,
         url: formatSessionUrl(config.fluentdSessionUrl, sessionId),
         maxBytes: MAX_BYTES,

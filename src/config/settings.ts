@@ -71,6 +71,13 @@ export const SETTINGS = {
     min: "1ms",
     doc: "Time between two reads of the credentials",
   },
+  "teleport-timeout": {
+    kind: "duration",
+    group: "Teleport",
+    default: "1m",
+    min: "1ms",
+    doc: "Longest wait for an answer of Teleport, or for the next message of a longer one",
+  },
 
   "fluentd-url": {
     kind: "url",
@@ -133,6 +140,13 @@ export const SETTINGS = {
       "fluentd_max_connections should be greater than 0, or 0 to leave the choice to the program",
     doc: "Most connections to Fluentd at once; 0 leaves the choice to the program",
     env: ["FDFWD_MAX_CONNECTIONS", "FDWRD_MAX_CONNECTIONS"],
+  },
+  "fluentd-timeout": {
+    kind: "duration",
+    group: "Fluentd",
+    default: "30s",
+    min: "1ms",
+    doc: "Longest wait for Fluentd's answer to a request; after that the request is sent again",
   },
   "fluentd-batch-events": {
     kind: "int",
@@ -231,6 +245,20 @@ export const SETTINGS = {
     example: "0b5f2a3e-faa5-4d77-ab6e-362bca0994fc",
     doc: "Id of the event to go on after, when the storage directory was lost",
   },
+  "on-rejected": {
+    kind: "choice",
+    group: "State",
+    default: "quarantine",
+    choices: ["quarantine", "halt"],
+    doc: "An event that Fluentd refuses: set it aside and go on, or end before it",
+  },
+  "quarantine-max-size": {
+    kind: "size",
+    group: "State",
+    default: "1GiB",
+    min: "1MiB",
+    doc: "Most that the quarantine may hold; when it is full, the export waits",
+  },
 
   "lock-enabled": {
     kind: "bool",
@@ -287,15 +315,13 @@ export const SETTINGS = {
     group: "Log",
     default: "text",
     choices: ["text", "json"],
-    doc: "Form of the log lines on standard error",
+    doc: "Form of the log lines",
   },
   "log-output": {
-    kind: "string",
+    kind: "output",
     group: "Log",
-    flag: false,
-    doc: "Where the log goes; accepted, but only stderr is supported so far",
-    ignored: "Only stderr is supported so far",
-    ignoredUnless: "stderr",
+    default: "stderr",
+    doc: "Where the log goes: stderr, stdout, or the path of a file, which SIGHUP opens anew",
   },
 } as const satisfies { readonly [name: string]: Setting };
 

@@ -9,6 +9,8 @@ import { StreamPool } from "./stream_pool.ts";
 export interface ChunkSchedulerOptions {
   /** Most chunks that are read at once, across dates. */
   readonly concurrency: number;
+  /** Pause between two listings of the current dates, in milliseconds; up to a seventh more or less. */
+  readonly pollMs: number;
   readonly clock: Clock;
   readonly store: PositionStore;
   readonly observer: PipelineObserver;
@@ -38,8 +40,6 @@ const DONE_PREFIX = "done/";
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Dates before today that may still get chunks, as in the Go handler. */
 const LATE_DAYS = 2;
-/** Pause between two listings of the current dates, as in the Go handler; a seventh of it is jitter. */
-const POLL_MS = 16_000;
 const MAX_CHUNK_PAUSE_MS = 90_000;
 /** Longest name of a chunk: it is part of a key in the store. */
 const MAX_CHUNK_NAME = 512;
@@ -274,10 +274,10 @@ export class ChunkScheduler {
 
   /** Waits for the time of the next listing, or until the end of the backlog may be reached. */
   async #pause(isCatchingUp: boolean): Promise<void> {
-    const { clock, random, stop } = this.#options;
+    const { clock, pollMs, random, stop } = this.#options;
     const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
     // While going back through the past it is the pool that has to make room.
-    let leftMs = isCatchingUp ? 50 : POLL_MS * jitter;
+    let leftMs = isCatchingUp ? 50 : pollMs * jitter;
     while (leftMs > 0 && !stop.aborted) {
       const stepMs = this.#isLive ? leftMs : Math.min(leftMs, 1000);
       await clock.sleep(stepMs, stop).catch(() => {});
@@ -330,7 +330,8 @@ export class ChunkScheduler {
     }
     const delayMs = failure.backoff.nextMs();
     const attempt = failure.backoff.failures;
-    this.#options.observer.parked({ streamId, reason: fault.text, attempt, delayMs });
+    const peer = fault.kind === "state" ? "state" : "source";
+    this.#options.observer.parked({ streamId, peer, reason: fault.text, attempt, delayMs });
     return delayMs;
   }
 }

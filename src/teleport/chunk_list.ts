@@ -9,6 +9,8 @@ import { readWatchedStream } from "./watched_stream.ts";
 export interface ChunkListOptions {
   readonly auditLog: Pick<Client<typeof AuditLogService>, "getEventExportChunks">;
   readonly clock: Clock;
+  /** Longest wait for a message, in milliseconds. */
+  readonly idleMs?: number;
 }
 
 const TWO_DAYS_MS = 2 * 24 * 60 * 60 * 1000;
@@ -26,6 +28,7 @@ export async function listChunks(
   const messages = readWatchedStream({
     purpose: `list the chunks of ${date}`,
     clock: options.clock,
+    ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     signal,
     call: (signal) =>
       options.auditLog.getEventExportChunks(

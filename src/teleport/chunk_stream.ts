@@ -14,6 +14,8 @@ import { readWatchedStream } from "./watched_stream.ts";
 export interface ChunkStreamOptions {
   readonly auditLog: Pick<Client<typeof AuditLogService>, "exportUnstructuredEvents">;
   readonly clock: Clock;
+  /** Longest wait for a message, in milliseconds. */
+  readonly idleMs?: number;
   /** UTC date, as in `2026-01-31`. */
   readonly date: string;
   readonly chunk: string;
@@ -39,11 +41,12 @@ export class ChunkStream implements EventStream {
 
   /** @throws {Fault} when the server cannot be asked, or has no such chunk. */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { auditLog, chunk, clock, date, isDone, isLive } = this.#options;
+    const { auditLog, chunk, clock, date, idleMs, isDone, isLive } = this.#options;
     let cursor = typeof stored["cursor"] === "string" ? stored["cursor"] : "";
     const messages = readWatchedStream({
       purpose: `export chunk '${chunk}' of ${date}`,
       clock,
+      ...(idleMs === undefined ? {} : { idleMs }),
       signal,
       call: (signal) =>
         auditLog.exportUnstructuredEvents(

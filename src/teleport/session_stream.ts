@@ -18,6 +18,8 @@ import { readWatchedStream } from "./watched_stream.ts";
 export interface SessionStreamOptions {
   readonly auditLog: Pick<Client<typeof AuditLogService>, "streamUnstructuredSessionEvents">;
   readonly clock: Clock;
+  /** Longest wait for a message, in milliseconds. */
+  readonly idleMs?: number;
   readonly sessionId: string;
 }
 
@@ -46,11 +48,12 @@ export class SessionStream implements EventStream {
 
   /** @throws {Fault} of kind `missing` when there is no such recording (yet). */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { auditLog, clock, sessionId } = this.#options;
+    const { auditLog, clock, idleMs, sessionId } = this.#options;
     const start = decodeSessionPosition(stored);
     const messages = readWatchedStream({
       purpose: "read a session recording",
       clock,
+      ...(idleMs === undefined ? {} : { idleMs }),
       signal,
       call: (signal) =>
         auditLog.streamUnstructuredSessionEvents(

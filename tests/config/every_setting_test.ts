@@ -34,6 +34,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "teleport-key": { text: "there.pem", value: "there.pem", changes: TRIO },
   "teleport-refresh-enabled": { text: "true", value: true, toml: "true" },
   "teleport-refresh-interval": { text: "90s", value: 90_000, toml: '"1m30s"' },
+  "teleport-timeout": { text: "2m", value: 120_000 },
   "fluentd-url": { text: "https://fluentd.test/x", value: "https://fluentd.test/x" },
   "fluentd-session-url": { text: "https://fluentd.test/s", value: "https://fluentd.test/s" },
   "fluentd-ca": { text: "there.pem", value: "there.pem" },
@@ -42,6 +43,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "fluentd-key-passphrase-file": { text: "there.pem", value: "there.pem" },
   "fluentd-key-passphrase": { text: "hunter2", value: "hunter2" },
   "fluentd-max-connections": { text: "7", value: 7, toml: "7" },
+  "fluentd-timeout": { text: "1m30s", value: 90_000 },
   "fluentd-batch-events": { text: "1", value: 1, toml: "1" },
   "batch": { text: "50", value: 50, toml: "50" },
   "namespace": { text: "default", value: undefined },
@@ -63,6 +65,8 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "concurrency": { text: "9", value: 9, toml: "9" },
   "storage": { text: "~/state", value: "/home/me/state" },
   "cursor": { text: "123", value: "123", toml: "123" },
+  "on-rejected": { text: "HALT", value: "halt" },
+  "quarantine-max-size": { text: "1.5MB", value: 1_500_000, toml: "1500000" },
   "lock-enabled": { text: "on", value: true, toml: "true" },
   "lock-failed-attempts-count": { text: "4", value: 4, toml: "4" },
   "lock-period": { text: "2m", value: 120_000 },
@@ -70,7 +74,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "debug": { text: "true", value: true, toml: "true" },
   "log-severity": { text: "WARN", value: "warning" },
   "log-format": { text: "json", value: "json" },
-  "log-output": { text: "stdout", value: undefined },
+  "log-output": { text: "~/handler.log", value: "/home/me/handler.log" },
 };
 
 for (const name of SETTING_NAMES) {

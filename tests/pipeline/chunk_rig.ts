@@ -45,6 +45,7 @@ export function makeRig(options: RigOptions = {}) {
   const progress: { date: string; idleAtMs: number | undefined }[] = [];
   const scheduler = new ChunkScheduler({
     concurrency: 2,
+    pollMs: 16_000,
     endWhenCaughtUp: true,
     list: (date) => {
       listed.push(date);

@@ -112,7 +112,7 @@ Deno.test("ChunkScheduler.run() ends soon after the last chunk, however many the
   assert.ok(rig.listed.length <= 5, `${rig.listed}`);
 });
 
-Deno.test("ChunkScheduler.run() polls today and the two days before about every 16 s once it has caught up", async () => {
+Deno.test("ChunkScheduler.run() polls today and the two days before about every pollMs once it has caught up", async () => {
   const rig = makeRig({ endWhenCaughtUp: false });
   const running = await rig.start("2026-01-01");
   await advanceUntil(rig.clock, () => rig.scheduler.isLive);
