@@ -40,6 +40,8 @@ export class DeliveryLog implements PipelineObserver {
   #summarySinceMs = 0;
   #summaryLast: AuditEvent | undefined;
   #isCatchingUp = false;
+  /** Streams that `stalled` told of. */
+  readonly #stalled = new Set<string>();
   /** Reasons told of in each outage. */
   readonly #toldReasons = new Map<string, Set<string>>();
 
@@ -92,7 +94,12 @@ export class DeliveryLog implements PipelineObserver {
     const message = lasting
       ? `${PEERS[peer]} needs attention, trying again: ${reason}`
       : `${PEERS[peer]} is not available, trying again: ${reason}`;
-    const fields = { stream: streamId, attempt, next_try: `${(delayMs / 1000).toFixed(1)}s` };
+    const fields = {
+      stream: streamId,
+      peer: PEERS[peer].toLowerCase(),
+      attempt,
+      next_try: `${(delayMs / 1000).toFixed(1)}s`,
+    };
     const isNew = this.#noteReason(`${streamId} ${peer}`, reason);
     // The first of a kind and then the 2nd, 4th, 8th …: an outage of hours is a few lines.
     if (!isNew && (attempt & (attempt - 1)) !== 0) logger.debug(message, fields);
@@ -100,12 +107,21 @@ export class DeliveryLog implements PipelineObserver {
     else logger.warning(message, fields);
   }
 
+  stalled(streamId: string, reason: string): void {
+    this.#stalled.add(streamId);
+    this.#options.logger.warning(`No progress: ${reason}`, { stream: streamId });
+  }
+
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void {
     this.#toldReasons.delete(`${streamId} ${peer}`);
-    this.#options.logger.info(`${PEERS[peer]} is available again`, {
-      stream: streamId,
-      failed_attempts: attempts,
-    });
+    const isStallOver = peer === "source" && this.#stalled.delete(streamId);
+    this.#options.logger.info(
+      isStallOver ? "Progress again" : `${PEERS[peer]} is available again`,
+      {
+        stream: streamId,
+        failed_attempts: attempts,
+      },
+    );
   }
 
   caughtUp(streamId: string): void {
@@ -128,9 +144,14 @@ export class DeliveryLog implements PipelineObserver {
     this.#sessions.delete(streamId);
   }
 
-  parked({ attempt, delayMs, reason, streamId }: ParkedStream): void {
+  parked({ attempt, delayMs, peer, reason, streamId }: ParkedStream): void {
     const { logger } = this.#options;
-    const fields = { stream: streamId, attempt, next_try: `${Math.round(delayMs / 1000)}s` };
+    const fields = {
+      stream: streamId,
+      peer: PEERS[peer].toLowerCase(),
+      attempt,
+      next_try: `${Math.round(delayMs / 1000)}s`,
+    };
     logger.info(`Set aside for another try: ${reason}`, fields);
   }
 

@@ -15,6 +15,9 @@ export function observeAll(observers: readonly PipelineObserver[]): PipelineObse
     retrying(retry) {
       for (const observer of observers) observer.retrying(retry);
     },
+    stalled(streamId, reason) {
+      for (const observer of observers) observer.stalled(streamId, reason);
+    },
     recovered(streamId, peer, attempts) {
       for (const observer of observers) observer.recovered(streamId, peer, attempts);
     },

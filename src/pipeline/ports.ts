@@ -121,6 +121,8 @@ export interface UserLocker {
 /** A stream that waits for another try. */
 export interface ParkedStream {
   readonly streamId: string;
+  /** What failed, as in {@linkcode Retry}. */
+  readonly peer: Retry["peer"];
   readonly reason: string;
   /** Tries without progress so far. */
   readonly attempt: number;
@@ -136,7 +138,12 @@ export interface PipelineObserver {
   /** The event was quarantined. */
   rejected(rejected: RejectedEvent): void;
   retrying(retry: Retry): void;
-  /** What `retrying` told of works again, after so many failed attempts. */
+  /**
+   * The source has more events and does not give them, or gives the same ones again. It is read again
+   * from the position; `recovered` tells when it goes on.
+   */
+  stalled(streamId: string, reason: string): void;
+  /** What `retrying` or `stalled` told of works again, after so many failed attempts. */
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void;
   /** Everything that the source had is delivered. */
   caughtUp(streamId: string): void;
@@ -144,6 +151,6 @@ export interface PipelineObserver {
   finished(streamId: string): void;
   /** A stream is set aside, so that others can go on. */
   parked(parked: ParkedStream): void;
-  /** A stream is given up: what is left of it will not arrive. */
+  /** A stream, or a part of it, is given up: it will not arrive. */
   abandoned(streamId: string, reason: string): void;
 }

@@ -125,7 +125,7 @@ Deno.test("DeliveryLog tells an outage at its attempts 1, 2, 4, 8 … and the ot
   assert.deepEqual(told[0], {
     level: "warning",
     message: "Fluentd is not available, trying again: connection refused",
-    fields: { stream: "log", attempt: 1, next_try: "1.5s" },
+    fields: { stream: "log", peer: "fluentd", attempt: 1, next_try: "1.5s" },
   });
   assert.equal(logger.find({ level: "debug" }).length, 93);
 });
@@ -248,13 +248,14 @@ Deno.test("DeliveryLog tells of a session recording once, when all of it was sen
 
 Deno.test("DeliveryLog tells of a stream that is set aside, and counts those that are given up", () => {
   const { log, logger } = open();
-  log.parked({ streamId: "session/a1", reason: "Not found", attempt: 2, delayMs: 30_000 });
+  const parked = { streamId: "session/a1", peer: "source", attempt: 2, delayMs: 30_000 } as const;
+  log.parked({ ...parked, reason: "Not found" });
   log.abandoned("session/a1", "Not found");
   log.finish();
   assert.deepEqual(logger.records[0], {
     level: "info",
     message: "Set aside for another try: Not found",
-    fields: { stream: "session/a1", attempt: 2, next_try: "30s" },
+    fields: { stream: "session/a1", peer: "teleport", attempt: 2, next_try: "30s" },
   });
   assert.deepEqual(logger.records[1], {
     level: "error",
@@ -271,4 +272,24 @@ Deno.test("DeliveryLog sums up the last piece of a backlog instead of flooding t
   log.caughtUp("log");
   assert.equal(logger.find({ message: /^Event sent$/, level: "info" }).length, 0);
   assert.match(logger.text, /"total":800/);
+});
+
+Deno.test("DeliveryLog tells of a stall as a warning, and of its end", () => {
+  const { log, logger } = open();
+  log.stalled("log", "Teleport has newer events and does not give them");
+  log.recovered("log", "source", 3);
+  log.recovered("log", "source", 1);
+  assert.deepEqual(logger.records, [
+    {
+      level: "warning",
+      message: "No progress: Teleport has newer events and does not give them",
+      fields: { stream: "log" },
+    },
+    { level: "info", message: "Progress again", fields: { stream: "log", failed_attempts: 3 } },
+    {
+      level: "info",
+      message: "Teleport is available again",
+      fields: { stream: "log", failed_attempts: 1 },
+    },
+  ]);
 });

@@ -163,6 +163,7 @@ export class RecordingObserver implements PipelineObserver {
   readonly rejectedIds: string[] = [];
   readonly retries: Retry[] = [];
   readonly recoveries: { peer: Retry["peer"]; attempts: number }[] = [];
+  readonly stalls: { streamId: string; reason: string }[] = [];
   filteredCount = 0;
   caughtUpCount = 0;
 
@@ -177,6 +178,9 @@ export class RecordingObserver implements PipelineObserver {
   }
   retrying(retry: Retry): void {
     this.retries.push(retry);
+  }
+  stalled(streamId: string, reason: string): void {
+    this.stalls.push({ streamId, reason });
   }
   recovered(_streamId: string, peer: Retry["peer"], attempts: number): void {
     this.recoveries.push({ peer, attempts });
