@@ -8,6 +8,7 @@ import { type Batch, PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type {
   EventStream,
+  PipelineMeter,
   PipelineObserver,
   PositionStore,
   Quarantine,
@@ -25,6 +26,7 @@ export interface ForwardOptions {
   readonly store: PositionStore;
   readonly quarantine: Quarantine;
   readonly observer: PipelineObserver;
+  readonly meter?: PipelineMeter | undefined;
   readonly clock: Clock;
   /** What events cause: streams to open in the same commit as the position that passes them. */
   readonly findOpened?: (events: readonly AuditEvent[]) => readonly StreamPosition[];
@@ -50,11 +52,11 @@ export interface ForwardOptions {
  * everything that was read before it has been delivered and committed.
  */
 export async function forwardStream(options: ForwardOptions): Promise<void> {
-  const { stream, filter, maxBytes, stop } = options;
+  const { stream, filter, maxBytes, meter, stop } = options;
   const queue = new PageQueue({ filter, maxBytes });
   const senderFailed = new AbortController();
   const signal = AbortSignal.any([stop, senderFailed.signal]);
-  const reading = readPages({ stream, position: options.position, queue, signal });
+  const reading = readPages({ stream, position: options.position, queue, meter, signal });
   try {
     await sendBatches(queue, options);
   } catch (error) {
@@ -63,17 +65,27 @@ export async function forwardStream(options: ForwardOptions): Promise<void> {
     senderFailed.abort();
     queue.end();
     await reading;
+    meter?.queued(stream.id, { events: 0, bytes: 0 });
   }
 }
 
 /** Moves pages from the stream to the queue until either ends. Never rejects: the queue is told. */
 async function readPages(
-  options: { stream: EventStream; position: Position; queue: PageQueue; signal: AbortSignal },
+  options: {
+    stream: EventStream;
+    position: Position;
+    queue: PageQueue;
+    meter: PipelineMeter | undefined;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { stream, position, queue, signal } = options;
+  const { stream, position, queue, meter, signal } = options;
   try {
     for await (const page of stream.read(position, signal)) {
-      await queue.push(page);
+      meter?.read(stream.id, page);
+      const welcome = queue.push(page);
+      meter?.queued(stream.id, queue.waiting);
+      await welcome;
       if (signal.aborted) break;
     }
     queue.end();
@@ -83,7 +95,7 @@ async function readPages(
 }
 
 async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<void> {
-  const { sink, observer, stop, stream } = options;
+  const { sink, meter, observer, stop, stream } = options;
   const findOpened = options.findOpened ?? (() => []);
   const delivery = new BatchDelivery({ ...options, streamId: stream.id });
   const committer = new Committer(options);
@@ -92,6 +104,7 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
     while (!stop.aborted) {
       let batch: Batch | undefined = await queue.take(sink.limits);
       if (batch === undefined) break;
+      meter?.queued(stream.id, queue.waiting);
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
       let { position, backlog } = batch;
       const opened = [...findOpened(batch.events)];
@@ -104,6 +117,7 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
       };
       await delivery.deliver(batch.events, batch.backlog, takeMore);
       await committer.commit(position, opened);
+      if (!backlog) meter?.upToDate(stream.id);
       if (!backlog && !caughtUp) observer.caughtUp(stream.id);
       caughtUp = !backlog;
     }

@@ -33,6 +33,7 @@ export class PageQueue {
   readonly #maxBytes: number;
   #pages: QueuedPage[] = [];
   #bytes = 0;
+  #events = 0;
   #end: { readonly error?: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeSender: (() => void) | undefined;
@@ -40,6 +41,11 @@ export class PageQueue {
   constructor(options: { readonly filter: EventFilter; readonly maxBytes: number }) {
     this.#filter = options.filter;
     this.#maxBytes = options.maxBytes;
+  }
+
+  /** Wanted events that wait, and the bytes of the pages that hold them. */
+  get waiting(): { readonly events: number; readonly bytes: number } {
+    return { events: this.#events, bytes: this.#bytes };
   }
 
   /** Adds a page; resolves when the next one is welcome. */
@@ -52,6 +58,7 @@ export class PageQueue {
     }
     this.#pages.push({ page, wanted, taken: 0, bytes });
     this.#bytes += bytes;
+    this.#events += wanted.length;
     this.#wakeSender?.();
     while (this.#bytes >= this.#maxBytes && this.#end === undefined) {
       await new Promise<void>((resolve) => this.#wakeReader = resolve);
@@ -117,6 +124,7 @@ export class PageQueue {
       this.#pages.shift();
     }
     if (position === undefined) return undefined;
+    this.#events -= events.length;
     if (this.#bytes < this.#maxBytes) this.#wakeReader?.();
     return { events, position, backlog: backlog || this.#pages.length > 0, filteredCount };
   }

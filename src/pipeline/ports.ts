@@ -129,6 +129,16 @@ export interface ParkedStream {
   readonly delayMs: number;
 }
 
+/** Told how much goes through, many times a second. Must not throw. */
+export interface PipelineMeter {
+  /** A page has come from the source. */
+  read(streamId: string, page: Page): void;
+  /** What waits between the source and the receiver now. */
+  queued(streamId: string, waiting: { readonly events: number; readonly bytes: number }): void;
+  /** Everything that the source had when it was last asked is delivered; told at each look. */
+  upToDate(streamId: string): void;
+}
+
 /** Told what the pipeline does: the log and the counters listen here. Must not throw. */
 export interface PipelineObserver {
   /** The receiver has taken these events, in this order. */
