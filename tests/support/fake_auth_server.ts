@@ -212,6 +212,11 @@ export class FakeAuthServer implements AsyncDisposable {
     this.#script.push({ kind: "change", change });
   }
 
+  /** Drops the scripted steps that are left. */
+  clearScript(): void {
+    this.#script.length = 0;
+  }
+
   /** Resets every connection. */
   dropConnections(): void {
     this.#listener.tls.drop();

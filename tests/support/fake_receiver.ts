@@ -13,6 +13,7 @@ import { type FluentdCertificates, fluentdCertificates } from "./certificates.ts
 import { Gate } from "./gate.ts";
 import { parsePostedEvents, type ReceivedFields, RefusedBodyError } from "./posted_events.ts";
 import { checkPostHead, readPostBody } from "./post_request.ts";
+import { delay, type ScriptedAnswer, sendAnswer, untilGone } from "./scripted_answer.ts";
 import { type Connection, TlsListener } from "./tls_listener.ts";
 
 /** How to start the receiver. */
@@ -48,6 +49,8 @@ export interface RecordedPost {
   taken: number;
   /** The status of the answer; undefined while there is none, and when it was cut. */
   status?: number;
+  /** Monotonic milliseconds when all of the answer had been given to the system. */
+  answeredAtMs?: number;
 }
 
 /** An event that the receiver has taken. */
@@ -56,22 +59,6 @@ export interface TakenEvent {
   readonly fields: ReceivedFields;
   /** Index of the request that brought it. */
   readonly request: number;
-}
-
-/** What to do with a request in place of taking it and answering 200. */
-export interface ScriptedAnswer {
-  /** @default {200} */
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** How many of its events are taken. @default {all for a status of 2xx, otherwise none} */
-  readonly take?: number;
-  /** Waits here when the body is read and before anything is taken. */
-  readonly gate?: Gate;
-  /** Waits here when events are taken and before the answer. */
-  readonly answerGate?: Gate;
-  /** Resets the connection at a point, so that there is no whole answer. */
-  readonly reset?: "before-reading" | "before-answering" | "within-answer";
 }
 
 /** A standing rule: requests that hold a matching event are refused whole. */
@@ -161,6 +148,11 @@ export class FakeReceiver implements AsyncDisposable {
       if (gate !== undefined) this.#gates.add(gate);
     }
     for (let i = 0; i < times; i++) this.#script.push(answer);
+  }
+
+  /** Drops the scripted answers that are left. */
+  clearScript(): void {
+    this.#script.length = 0;
   }
 
   /** Holds the next request at a gate, when it is read and before anything of it is taken. */
@@ -269,18 +261,29 @@ export class FakeReceiver implements AsyncDisposable {
     const post = this.#record(request, connection);
     const step = this.#script.shift();
     if (step?.reset === "before-reading") return void connection?.socket.resetAndDestroy();
+    if (step?.readAfterMs !== undefined) await delay(step.readAfterMs, connection?.socket);
     const body = await readPostBody(request, this.#bodySizeLimit);
     post.bytes = body?.length ?? Number(request.headers["content-length"] ?? 0);
     if (body !== undefined && this.#options.keepBodies !== false) post.body = body;
-    const answer = body === undefined
+    const answer: ScriptedAnswer = body === undefined
       ? { status: 413, headers: { connection: "close" }, body: "413 Request Entity Too Large\n" }
       : this.#judge(request, post, body) ?? step ?? this.#findRejection(post) ?? {};
     await answer.gate?.pass(this.#shutdown.signal);
+    if (answer.hang === "before-taking") return await this.#hang(connection);
     this.#take(post, answer);
+    if (answer.hang === "before-answering") return await this.#hang(connection);
     await answer.answerGate?.pass(this.#shutdown.signal);
     if (answer.reset === "before-answering") return void connection?.socket.resetAndDestroy();
-    await this.#send(post, { response, answer, connection });
+    if (await sendAnswer(response, answer, connection?.socket)) {
+      post.status = answer.status ?? 200;
+      post.answeredAtMs = performance.now();
+      this.#bell.ring();
+    }
     if (connection !== undefined) this.#restartIdleTimer(connection);
+  }
+
+  #hang(connection: Connection | undefined): Promise<void> {
+    return untilGone(connection?.socket, this.#shutdown.signal);
   }
 
   #record(request: IncomingMessage, connection: Connection | undefined): RecordedPost {
@@ -333,33 +336,6 @@ export class FakeReceiver implements AsyncDisposable {
     const taken = post.events.slice(0, answer.take ?? all);
     post.taken = taken.length;
     for (const fields of taken) this.events.push({ path: post.path, fields, request: post.index });
-    this.#bell.ring();
-  }
-
-  async #send(
-    post: RecordedPost,
-    { response, answer, connection }: {
-      readonly response: ServerResponse;
-      readonly answer: ScriptedAnswer;
-      readonly connection: Connection | undefined;
-    },
-  ): Promise<void> {
-    const body = answer.body ?? "";
-    const length = new TextEncoder().encode(body).length + (answer.reset === undefined ? 0 : 1000);
-    response.writeHead(answer.status ?? 200, {
-      "content-type": "text/plain",
-      "content-length": String(length),
-      ...answer.headers,
-    });
-    if (answer.reset === "within-answer") {
-      await new Promise<void>((resolve) => response.write(`${body}half`, () => resolve()));
-      return void connection?.socket.resetAndDestroy();
-    }
-    post.status = answer.status ?? 200;
-    await new Promise<void>((resolve) => {
-      response.once("close", resolve);
-      response.end(body, () => resolve());
-    });
     this.#bell.ring();
   }
 

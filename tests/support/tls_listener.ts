@@ -96,16 +96,12 @@ export class TlsListener {
       rejectUnauthorized: true,
     });
     server.on("tlsClientError", (error: Error) => this.handshakeErrors.push(error.message));
-    if (this.#options.refuseResumption === true) {
-      const innerPort = await listen(server, 0);
-      const front = net.createServer((socket) => this.#admit(this.#add(socket), innerPort));
-      this.#port = await listen(front, this.#port);
-      this.#servers = [front, server];
-    } else {
-      server.on("connection", (socket: Socket) => this.#place(this.#add(socket), socket));
-      this.#port = await listen(server, this.#port);
-      this.#servers = [server];
-    }
+    // The sockets of clients are held in front of the TLS server, where resetting one is safe: the
+    // runtime panics over a reset below a TLS session that is in use.
+    const innerPort = await listen(server, 0);
+    const front = net.createServer((socket) => this.#admit(this.#add(socket), innerPort));
+    this.#port = await listen(front, this.#port);
+    this.#servers = [front, server];
   }
 
   /** Stops listening and resets every connection: the next attempts find nobody. */
@@ -163,12 +159,12 @@ export class TlsListener {
     connection.socket.on("close", () => this.#places.delete(place));
   }
 
-  /** Passes a client on to the TLS server, unless it wants to resume a session. */
+  /** Passes a client on to the TLS server, unless it wants to resume a session and may not. */
   async #admit(connection: Connection, innerPort: number): Promise<void> {
     const { socket } = connection;
     const hello = await readClientHello(socket);
     if (hello === undefined) return;
-    if (resumesSession(hello)) {
+    if (this.#options.refuseResumption === true && resumesSession(hello)) {
       this.handshakeErrors.push("session id context uninitialized");
       socket.end(ALERT_INTERNAL_ERROR);
       return;
