@@ -90,6 +90,7 @@ export class SessionScheduler {
       if (!(error instanceof Fault) || error.kind !== "state") throw error;
       this.#options.observer.parked({
         streamId,
+        peer: "state",
         reason: error.text,
         attempt: 1,
         delayMs: FAILURE_PAUSE_MS.max,
@@ -135,7 +136,8 @@ export class SessionScheduler {
       streamId,
       position: encodeSessionPosition({ ...position, attempts, dueMs }),
     });
-    observer.parked({ streamId, reason: fault.text, attempt: attempts, delayMs });
+    const reason = fault.text;
+    observer.parked({ streamId, peer: "source", reason, attempt: attempts, delayMs });
     return delayMs;
   }
 }

@@ -40,13 +40,13 @@ Deno.test("createLogger() counts the seconds since it was created", async () => 
 });
 
 Deno.test("createLogger() writes JSON lines with Teleport's keys", () => {
-  const { logger, lines } = open({ format: "json" });
+  const { logger, lines, clock } = open({ format: "json" });
   logger.warning('odd "message"\n', { id: "x\x1b", count: 2, flag: false, left_out: undefined });
   assert.equal(lines.length, 1);
   assert.match(lines[0]!, /^\{[^\n]*\}\n$/);
   const { timestamp, ...rest } = JSON.parse(lines[0]!);
   assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-  assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000);
+  assert.ok(Math.abs(Date.parse(timestamp) - clock.nowMs()) < 1000);
   assert.deepEqual(rest, {
     level: "warning",
     message: 'odd "message"\n',
@@ -84,6 +84,35 @@ for (const format of ["text", "json"] as const) {
     ]);
   });
 }
+
+Deno.test("createLogger() never throws where lines cannot be written, and tells how many were lost", () => {
+  const written: string[] = [];
+  let isFull = true;
+  const { logger } = open({
+    write(line) {
+      if (isFull) throw new Error("disk full");
+      written.push(line);
+    },
+  });
+  for (let i = 0; i < 5; i++) logger.info(`lost ${i}`);
+  isFull = false;
+  logger.info("kept");
+  assert.deepEqual(written, [
+    "WARN[0000] Lines of the log were lost, because they could not be written count=5 " +
+    'reason="disk full"\n',
+    "INFO[0000] kept\n",
+  ]);
+});
+
+Deno.test("createLogger() folds warnings that repeat, and tells the rest when it is disposed of", () => {
+  const { logger, lines } = open();
+  for (let i = 0; i < 9; i++) logger.warning("Clock is wrong", { peer: "teleport" });
+  logger[Symbol.dispose]();
+  assert.deepEqual(lines, [
+    "WARN[0000] Clock is wrong peer=teleport\n",
+    "WARN[0000] Clock is wrong … repeated 8 times peer=teleport\n",
+  ]);
+});
 
 Deno.test("createLogger() replaces the settings of the logger before it", () => {
   const first = open();
