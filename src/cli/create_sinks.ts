@@ -1,4 +1,5 @@
 import { FluentdLanes, FluentdSink } from "../fluentd/fluentd_sink.ts";
+import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DryRunSink } from "../pipeline/dry_run.ts";
 import type { Sink } from "../pipeline/ports.ts";
 import type { ForwardLogInput } from "./forward_log.ts";
@@ -6,14 +7,22 @@ import { VERSION } from "./version.ts";
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
+/** Where the events of a run go. */
+export interface Sinks {
+  /** The sink for a URL of the receiver. */
+  readonly sinkFor: (url: string) => Sink;
+  /** Uses other certificates from the next requests on. */
+  readonly useTls: (tls: ReceiverTls) => void;
+}
+
 /** The sinks of the run share their lanes. */
 export function createSinks(
   input: Pick<ForwardLogInput, "clock" | "config" | "logger" | "receiverTls">,
   cleanup: DisposableStack,
-): (url: string) => Sink {
+): Sinks {
   const { clock, config, logger, receiverTls } = input;
   const limits = { maxEvents: config.fluentdBatchEvents, maxBytes: MAX_BODY_BYTES };
-  if (config.dryRun) return () => new DryRunSink(limits);
+  if (config.dryRun) return { sinkFor: () => new DryRunSink(limits), useTls: () => {} };
   const lanes = cleanup.use(
     new FluentdLanes({
       tls: receiverTls,
@@ -24,5 +33,8 @@ export function createSinks(
       maxLanes: config.fluentdMaxConnections || config.concurrency * 2,
     }),
   );
-  return (url) => new FluentdSink({ lanes, url, limits });
+  return {
+    sinkFor: (url) => new FluentdSink({ lanes, url, limits }),
+    useTls: (tls) => lanes.useTls(tls),
+  };
 }

@@ -10,8 +10,7 @@ import { QuarantineFile } from "../state/quarantine_file.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
-import { refreshCredentials, type RefreshOptions } from "../teleport/refresh_credentials.ts";
-import { credentialPathsOf } from "./credential_paths.ts";
+import { CredentialWatch } from "./credential_watch.ts";
 import { createSinks } from "./create_sinks.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { openStore } from "./open_store.ts";
@@ -44,15 +43,10 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
     credentials,
     callTimeoutMs: config.teleportTimeoutMs,
   }));
-  const refreshing = new AbortController();
-  cleanup.defer(() => refreshing.abort());
-  if (config.teleportRefreshEnabled) {
-    const paths = credentialPathsOf(config);
-    const intervalMs = config.teleportRefreshIntervalMs;
-    const onNew = (fresh: TeleportCredentials) => connection.useCredentials(fresh);
-    const options = { paths, credentials, intervalMs, onNew, clock, logger };
-    goodbye.use(startRefreshing(options, refreshing.signal));
-  }
+  const sinks = createSinks(input, cleanup);
+  const credentialWatch = new CredentialWatch(input);
+  const { useCredentials } = connection;
+  goodbye.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
   const observer = new DeliveryLog({
     logger,
     clock,
@@ -69,17 +63,11 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
       quarantine: config.dryRun
         ? new DryRunQuarantine()
         : new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
-      sinkFor: createSinks(input, cleanup),
+      sinkFor: sinks.sinkFor,
     }, { firstPosition, logger });
   } finally {
     observer.finish();
   }
-}
-
-/** Disposing waits for the end, which `signal` brings about. */
-function startRefreshing(options: RefreshOptions, signal: AbortSignal): AsyncDisposable {
-  const refreshing = refreshCredentials(options, signal);
-  return { [Symbol.asyncDispose]: () => refreshing };
 }
 
 /** Undefined when the run was stopped before Teleport could be asked. */

@@ -3,7 +3,6 @@ import type { Config } from "../config/config.ts";
 import { describeConfig } from "../config/config_dump.ts";
 import { renderConfigProblems } from "../config/config_problem.ts";
 import { loadConfig, type LoadedConfig } from "../config/load_config.ts";
-import { readFluentdKeyPassphrase } from "../config/passphrase.ts";
 import { asksForHelp } from "../config/start_args.ts";
 import { formatStartHelp } from "../config/start_help.ts";
 import { systemClock } from "../core/clock.ts";
@@ -13,7 +12,7 @@ import { readReceiverTls } from "../fluentd/credentials.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { createLogger } from "../log/create_logger.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
-import { credentialPathsOf } from "./credential_paths.ts";
+import { credentialPathsOf, receiverTlsPathsOf } from "./credential_paths.ts";
 import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { listenForStop } from "./stop_signals.ts";
@@ -90,14 +89,7 @@ async function readCredentials(
 ): Promise<{ credentials: TeleportCredentials; receiverTls: ReceiverTls }> {
   const nowMs = systemClock.nowMs();
   const credentials = await readTeleportCredentials(credentialPathsOf(config), nowMs);
-  const { fluentdCert: certificate, fluentdKey: key } = config;
-  const receiverTls = await readReceiverTls({
-    authority: config.fluentdCa,
-    client: certificate === undefined || key === undefined ? undefined : {
-      certificate,
-      key,
-      passphrase: await readFluentdKeyPassphrase(config, systemFiles),
-    },
-  }, nowMs);
+  const paths = await receiverTlsPathsOf(config, systemFiles);
+  const receiverTls = await readReceiverTls(paths, nowMs);
   return { credentials, receiverTls };
 }

@@ -1,6 +1,7 @@
 import { Fault, formatError } from "../core/fault.ts";
 import { isKeyOfCertificate, readCertificates } from "../tls/certificate.ts";
 import { findUnusablePart } from "../tls/client_pair.ts";
+import { type CredentialFiles, credentialFiles } from "../tls/credential_files.ts";
 import { parsePemBlocks } from "../tls/pem.ts";
 import { decryptPrivateKey, PrivateKeyError } from "../tls/private_key.ts";
 import type { ReceiverTls } from "./lane.ts";
@@ -23,19 +24,20 @@ export interface ReceiverTlsPaths {
 export async function readReceiverTls(
   paths: ReceiverTlsPaths,
   nowMs: number,
+  files: CredentialFiles = credentialFiles,
 ): Promise<ReceiverTls> {
   const caCerts: string[] = [];
   if (paths.authority !== undefined) {
-    const text = await readText(paths.authority);
+    const text = await files.readText(paths.authority);
     // The runtime skips without a word what it cannot read here.
     attempt(paths.authority, () => readCertificates(text));
     caCerts.push(text);
   }
   if (paths.client === undefined) return { caCerts };
   const { certificate, key, passphrase } = paths.client;
-  const cert = await readText(certificate);
+  const cert = await files.readText(certificate);
   const leaf = attempt(certificate, () => readCertificates(cert))[0]!;
-  const keyPem = readKey(key, await readText(key), passphrase);
+  const keyPem = readKey(key, await files.readText(key), passphrase);
   if (!attempt(key, () => isKeyOfCertificate(keyPem, cert))) {
     throw new Fault(
       "credentials",
@@ -86,14 +88,6 @@ function hintFor(error: unknown, path: string): string {
 
 function quoteForShell(text: string): string {
   return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new Fault("credentials", `Cannot read '${path}': ${formatError(error)}`);
-  }
 }
 
 function attempt<T>(path: string, read: () => T): T {

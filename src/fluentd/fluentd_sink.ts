@@ -1,11 +1,11 @@
 import type { Delivery } from "../core/delivery.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type { BatchLimits, Sink } from "../pipeline/ports.ts";
-import { Lane, type LaneOptions } from "./lane.ts";
+import { Lane, type LaneOptions, type ReceiverTls } from "./lane.ts";
 
 /** A few lanes to one receiver, shared by all streams. */
 export class FluentdLanes implements Disposable {
-  readonly #options: LaneOptions;
+  #options: LaneOptions;
   readonly #maxLanes: number;
   readonly #lanes: Lane[] = [];
   readonly #free: Lane[] = [];
@@ -27,6 +27,12 @@ export class FluentdLanes implements Disposable {
       if (next === undefined) this.#free.push(lane);
       else next(lane);
     }
+  }
+
+  /** Uses other certificates from the next request of each lane on; idle connections are closed. */
+  useTls(tls: ReceiverTls): void {
+    this.#options = { ...this.#options, tls };
+    for (const lane of this.#lanes) lane.useTls(tls);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AuditEvent } from "../core/event.ts";
+import { probeBodySize } from "./body_size_probe.ts";
 import { classifyNetworkError, describeNetworkError } from "./network_fault.ts";
 import { RequestBody } from "./request.ts";
 import { classifyResponse } from "./response.ts";
@@ -28,6 +29,8 @@ export interface LaneOptions {
 const IDLE_MS = 5000;
 /** As much of an answer's body as is read. */
 const MAX_ANSWER_BYTES = 4096;
+/** A smaller body is sent before anyone can break the connection over its size. */
+const MIN_LARGE_BYTES = 32 * 1024;
 
 /**
  * One connection to the receiver, used for one request at a time.
@@ -40,11 +43,16 @@ const MAX_ANSWER_BYTES = 4096;
 export class Lane implements Disposable {
   readonly #options: LaneOptions;
   readonly #body = new RequestBody();
+  #tls: ReceiverTls;
   #client: Deno.HttpClient | undefined;
+  /** The certificates that the client was made with; others may have come while it is in use. */
+  #clientTls: ReceiverTls | undefined;
+  #isPosting = false;
   #lastUsedMs = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#tls = options.tls;
   }
 
   /** When the lane was last used, on the monotonic clock. */
@@ -52,8 +60,28 @@ export class Lane implements Disposable {
     return this.#lastUsedMs;
   }
 
+  /** Uses other certificates from the next request on; the one under way ends as it began. */
+  useTls(tls: ReceiverTls): void {
+    this.#tls = tls;
+    if (!this.#isPosting) this.#discardClient();
+  }
+
   /** Posts events. A connection that was closed while it lay idle is replaced without a word. */
   async post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
+    this.#isPosting = true;
+    try {
+      return await this.#post(url, events, signal);
+    } finally {
+      this.#isPosting = false;
+      if (this.#clientTls !== this.#tls) this.#discardClient();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#discardClient();
+  }
+
+  async #post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
     const body = this.#body.build(events);
     const idleMs = this.#options.clock.monotonicMs() - this.#lastUsedMs;
     if (idleMs >= IDLE_MS) this.#discardClient();
@@ -63,7 +91,7 @@ export class Lane implements Disposable {
     } catch (error) {
       this.#discardClient();
       signal.throwIfAborted();
-      if (!isReused || isTimeout(error)) return classifyNetworkError(error);
+      if (!isReused || isTimeout(error)) return await this.#explain(error, { url, body, signal });
       this.#options.logger.debug("Connection to Fluentd was lost, trying a new one", {
         error: describeNetworkError(error),
       });
@@ -73,12 +101,22 @@ export class Lane implements Disposable {
     } catch (error) {
       this.#discardClient();
       signal.throwIfAborted();
-      return classifyNetworkError(error);
+      return await this.#explain(error, { url, body, signal });
     }
   }
 
-  [Symbol.dispose](): void {
-    this.#discardClient();
+  /** A receiver that finds a body too large may break the connection before its word is heard. */
+  async #explain(
+    error: unknown,
+    { url, body, signal }: { url: string; body: Uint8Array; signal: AbortSignal },
+  ): Promise<Delivery> {
+    const delivery = classifyNetworkError(error);
+    if (delivery.kind !== "retry" || isTimeout(error) || body.length < MIN_LARGE_BYTES) {
+      return delivery;
+    }
+    const { timeoutMs, userAgent } = this.#options;
+    const probe = { url, bytes: body.length, tls: this.#tls, userAgent, timeoutMs };
+    return await probeBodySize(probe, signal) ?? delivery;
   }
 
   async #exchange(
@@ -86,18 +124,13 @@ export class Lane implements Disposable {
     body: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<Delivery> {
-    const { tls, timeoutMs, userAgent, clock } = this.#options;
-    this.#client ??= Deno.createHttpClient({
-      ...tls.client,
-      caCerts: [...tls.caCerts],
-      poolMaxIdlePerHost: 1,
-      http2: false,
-    });
+    const { timeoutMs, userAgent, clock } = this.#options;
+    const client = this.#client ??= this.#createClient();
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", "user-agent": userAgent },
       body,
-      client: this.#client,
+      client,
       redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
@@ -115,9 +148,20 @@ export class Lane implements Disposable {
     });
   }
 
+  #createClient(): Deno.HttpClient {
+    this.#clientTls = this.#tls;
+    return Deno.createHttpClient({
+      ...this.#tls.client,
+      caCerts: [...this.#tls.caCerts],
+      poolMaxIdlePerHost: 1,
+      http2: false,
+    });
+  }
+
   #discardClient(): void {
     this.#client?.close();
     this.#client = undefined;
+    this.#clientTls = undefined;
   }
 }
 

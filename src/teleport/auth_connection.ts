@@ -1,6 +1,8 @@
 import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { AuthSessions } from "./auth_sessions.ts";
 import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
@@ -8,13 +10,8 @@ import { AUTH_SERVER_NAME, checkAuthServer } from "./server_identity.ts";
 
 /** Longest time to a finished TLS handshake; the official client's dial time-out. */
 const CONNECT_TIMEOUT_MS = 30_000;
-/** A little more than the server's one minute, below which it may answer GOAWAY too_many_pings. */
-const PING_INTERVAL_MS = 61_000;
-const PING_TIMEOUT_MS = 15_000;
 /** The official client stops at 4 MiB and stalls for ever at a larger event. */
 const RECEIVE_MAX_BYTES = 64 * 1024 * 1024;
-/** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
-const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 
 /** How to reach an auth server. */
 export interface AuthConnectionOptions {
@@ -23,13 +20,18 @@ export interface AuthConnectionOptions {
   readonly credentials: TeleportKeyMaterial;
   /** Longest time for one call, in milliseconds. @default {60000} */
   readonly callTimeoutMs?: number;
+  /** @default {that of the machine} */
+  readonly clock?: Clock;
 }
 
 /** The auth server's services, over a connection that is made when first needed and re-made when lost. */
 export interface AuthConnection extends Disposable {
   readonly auditLog: Client<typeof AuditLogService>;
   readonly auth: Client<typeof AuthService>;
-  /** Shows other credentials from the next connection on; one that is open stays as it is. */
+  /**
+   * Shows other credentials from the next call on, over a new connection. Calls under way end over the
+   * old one; what takes longer than some 40 s is ended as by a lost connection.
+   */
   useCredentials(credentials: TeleportKeyMaterial): void;
 }
 
@@ -42,16 +44,17 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
   const { host, port } = options;
   let { credentials } = options;
   const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const sessionManager = new Http2SessionManager(
+  const sessionManager = new AuthSessions({
     baseUrl,
-    { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS, pingIdleConnection: true },
-    { createConnection: () => dial(host, port, credentials) },
-  );
-  prepareConnections(sessionManager);
+    createConnection: () => dial(host, port, credentials),
+    clock: options.clock ?? systemClock,
+  });
   const transport = createGrpcTransport({
     baseUrl,
     sessionManager,
     readMaxBytes: RECEIVE_MAX_BYTES,
+    // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
+    acceptCompression: [],
     defaultTimeoutMs: options.callTimeoutMs ?? 60_000,
   });
   return {
@@ -59,8 +62,9 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     auth: createClient(AuthService, transport),
     useCredentials(next) {
       credentials = next;
+      sessionManager.renew();
     },
-    [Symbol.dispose]: () => sessionManager.abort(),
+    [Symbol.dispose]: () => sessionManager[Symbol.dispose](),
   };
 }
 
@@ -83,24 +87,4 @@ function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLS
   });
   socket.once("secureConnect", () => socket.setTimeout(0));
   return socket;
-}
-
-/**
- * Widens the window of each connection, which `settings.initialWindowSize` does for streams alone, and
- * hears its errors: one that comes after the manager has let go of a broken connection would otherwise
- * end the process. The calls on that connection fail by themselves.
- */
-function prepareConnections(sessionManager: Http2SessionManager): void {
-  const request = sessionManager.request.bind(sessionManager);
-  const prepared = new WeakSet<object>();
-  sessionManager.request = async (...args) => {
-    const stream = await request(...args);
-    const session = stream.session;
-    if (session !== undefined && !prepared.has(session)) {
-      prepared.add(session);
-      session.on("error", () => {});
-      session.setLocalWindowSize(RECEIVE_WINDOW_BYTES);
-    }
-    return stream;
-  };
 }

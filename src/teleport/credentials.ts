@@ -1,6 +1,7 @@
 import { Fault, formatError } from "../core/fault.ts";
 import { isKeyOfCertificate, readCertificates } from "../tls/certificate.ts";
 import { findUnusablePart } from "../tls/client_pair.ts";
+import { type CredentialFiles, credentialFiles } from "../tls/credential_files.ts";
 import { decryptPrivateKey } from "../tls/private_key.ts";
 import { parsePemBlocks } from "../tls/pem.ts";
 import { parseIdentityFile, type TeleportKeyMaterial } from "./identity_file.ts";
@@ -31,11 +32,12 @@ const SIGN_HINT =
 export async function readTeleportCredentials(
   paths: TeleportCredentialPaths,
   nowMs: number,
+  files: CredentialFiles = credentialFiles,
 ): Promise<TeleportCredentials> {
   const where = "identity" in paths ? paths.identity : paths.certificate;
   const material = "identity" in paths
-    ? await readIdentity(paths.identity)
-    : await readFiles(paths);
+    ? await readIdentity(paths.identity, files)
+    : await readFiles(paths, files);
   const certificate = attempt(where, () => readCertificates(material.certificate))[0]!;
   const authorityPath = "identity" in paths ? paths.identity : paths.authority;
   for (const authority of material.authorities) {
@@ -61,18 +63,19 @@ export async function readTeleportCredentials(
   return { ...material, user: certificate.name, notAfterMs: certificate.notAfterMs };
 }
 
-async function readIdentity(path: string): Promise<TeleportKeyMaterial> {
-  const text = await readText(path);
+async function readIdentity(path: string, files: CredentialFiles): Promise<TeleportKeyMaterial> {
+  const text = await files.readText(path);
   return attempt(path, () => parseIdentityFile(text));
 }
 
 async function readFiles(
   paths: { certificate: string; key: string; authority: string },
+  files: CredentialFiles,
 ): Promise<TeleportKeyMaterial> {
   const [certificate, key, authority] = await Promise.all([
-    readText(paths.certificate),
-    readText(paths.key),
-    readText(paths.authority),
+    files.readText(paths.certificate),
+    files.readText(paths.key),
+    files.readText(paths.authority),
   ]);
   const authorities = attempt(paths.authority, () => parsePemBlocks(authority))
     .filter((block) => block.label === "CERTIFICATE").map((block) => block.pem);
@@ -82,14 +85,6 @@ async function readFiles(
     });
   }
   return { certificate, key: attempt(paths.key, () => decryptPrivateKey(key)), authorities };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new Fault("credentials", `Cannot read '${path}': ${formatError(error)}`);
-  }
 }
 
 function attempt<T>(path: string, read: () => T): T {

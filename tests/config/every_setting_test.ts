@@ -32,7 +32,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "teleport-ca": { text: "there.pem", value: "there.pem", changes: TRIO },
   "teleport-cert": { text: "~/there.pem", value: "/home/me/there.pem", changes: TRIO },
   "teleport-key": { text: "there.pem", value: "there.pem", changes: TRIO },
-  "teleport-refresh-enabled": { text: "true", value: true, toml: "true" },
+  "teleport-refresh-enabled": { text: "false", value: false, toml: "false" },
   "teleport-refresh-interval": { text: "90s", value: 90_000, toml: '"1m30s"' },
   "teleport-timeout": { text: "2m", value: 120_000 },
   "fluentd-url": { text: "https://fluentd.test/x", value: "https://fluentd.test/x" },

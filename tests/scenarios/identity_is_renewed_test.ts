@@ -8,7 +8,7 @@ import { buildEvent } from "../support/events.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { startProgram } from "../support/program.ts";
 
-const REFRESHING = ["--teleport-refresh-enabled", "--teleport-refresh-interval", "100ms"];
+const REFRESHING = ["--teleport-refresh-interval", "100ms"];
 
 /** Writes an identity in place of the old one, as tbot does: another file, then a rename. */
 async function replaceIdentity(peers: FakePeers, text: string): Promise<void> {
@@ -28,7 +28,7 @@ Deno.test("A renewed identity is in use from the next connection on, without a r
   await using program = startProgram({ args: ["start", "--config", peers.config, ...REFRESHING] });
   await program.waitForLine(/Caught up/);
   await replaceIdentity(peers, await issueIdentity("renewed-handler"));
-  await program.waitForLine(/New credentials for Teleport are in use.*user=renewed-handler/);
+  await program.waitForLine(/Certificate for Teleport was replaced.*subject=renewed-handler/);
   peers.auth.dropConnections();
   const event = buildEvent({ timeMs: Date.now() });
   peers.auth.append([event]);
@@ -48,6 +48,6 @@ Deno.test("An identity that cannot be used is told of once, and the old one stay
   peers.auth.append([buildEvent({ timeMs: Date.now() })]);
   await peers.receiver.waitForEvents(1);
   await replaceIdentity(peers, await issueIdentity("third"));
-  await program.waitForLine(/New credentials for Teleport are in use/);
+  await program.waitForLine(/Certificate for Teleport was replaced/);
   assert.equal(program.stderr.filter((line) => /stay in use/.test(line)).length, 1);
 });

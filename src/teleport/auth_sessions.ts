@@ -1,0 +1,126 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { Http2SessionManager } from "@connectrpc/connect-node";
+import type { TLSSocket } from "node:tls";
+import type { Clock } from "../core/clock.ts";
+
+/** A little more than the server's one minute, below which it may answer GOAWAY too_many_pings. */
+const PING_INTERVAL_MS = 61_000;
+const PING_TIMEOUT_MS = 15_000;
+/** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
+const RECEIVE_WINDOW_BYTES = 1024 * 1024;
+/** Calls that take longer on a connection that was replaced are ended; a stream is resumed then. */
+const RETIREMENT_MS = 40_000;
+
+/** How connections are made. */
+export interface AuthSessionsOptions {
+  readonly baseUrl: string;
+  /** Dials; it is asked again for each connection. */
+  readonly createConnection: () => TLSSocket;
+  readonly clock: Clock;
+}
+
+/** Connections that were made with the same credentials, of which one at most takes new calls. */
+interface Generation {
+  readonly manager: Http2SessionManager;
+  /** Calls that have begun and not ended, on whatever connection. */
+  calls: number;
+  /** Aborted when nothing of it is left. */
+  readonly ended: AbortController;
+}
+
+/**
+ * The HTTP/2 connection under the calls to an auth server. When it is renewed, new calls go over a new
+ * one; those under way end over the old one, which is closed after the last of them.
+ */
+export class AuthSessions implements Disposable {
+  readonly #options: AuthSessionsOptions;
+  readonly #prepared = new WeakSet<object>();
+  readonly #retired = new Set<Generation>();
+  #current: Generation;
+
+  constructor(options: AuthSessionsOptions) {
+    this.#options = options;
+    this.#current = this.#createGeneration();
+  }
+
+  /** What the transport calls by; the rest is that of connect's own session manager. */
+  get authority(): string {
+    return this.#current.manager.authority;
+  }
+
+  async request(
+    ...args: Parameters<Http2SessionManager["request"]>
+  ): ReturnType<Http2SessionManager["request"]> {
+    const generation = this.#current;
+    generation.calls++;
+    try {
+      const stream = await generation.manager.request(...args);
+      this.#prepare(stream.session);
+      stream.once("close", () => this.#endCall(generation));
+      return stream;
+    } catch (error) {
+      this.#endCall(generation);
+      throw error;
+    }
+  }
+
+  notifyResponseByteRead(
+    stream: Parameters<Http2SessionManager["notifyResponseByteRead"]>[0],
+  ): void {
+    for (const { manager } of [this.#current, ...this.#retired]) {
+      manager.notifyResponseByteRead(stream);
+    }
+  }
+
+  /** Makes new connections from now on; nothing is dialled before it is needed. */
+  renew(): void {
+    const generation = this.#current;
+    this.#current = this.#createGeneration();
+    this.#retired.add(generation);
+    if (generation.calls === 0) return this.#end(generation);
+    this.#options.clock.sleep(RETIREMENT_MS, generation.ended.signal).then(() => {
+      this.#end(generation, new ConnectError("Credentials were renewed", Code.Unavailable));
+    }, () => {});
+  }
+
+  [Symbol.dispose](): void {
+    for (const generation of [this.#current, ...this.#retired]) this.#end(generation);
+  }
+
+  #createGeneration(): Generation {
+    const { baseUrl, createConnection } = this.#options;
+    const manager = new Http2SessionManager(
+      baseUrl,
+      {
+        pingIntervalMs: PING_INTERVAL_MS,
+        pingTimeoutMs: PING_TIMEOUT_MS,
+        pingIdleConnection: true,
+      },
+      { createConnection, settings: { initialWindowSize: RECEIVE_WINDOW_BYTES } },
+    );
+    return { manager, calls: 0, ended: new AbortController() };
+  }
+
+  #endCall(generation: Generation): void {
+    generation.calls--;
+    if (generation.calls === 0 && this.#retired.has(generation)) this.#end(generation);
+  }
+
+  #end(generation: Generation, reason?: ConnectError): void {
+    this.#retired.delete(generation);
+    generation.ended.abort();
+    generation.manager.abort(reason);
+  }
+
+  /**
+   * Widens the window of a connection, which `settings.initialWindowSize` does for streams alone, and
+   * hears its errors: one that comes after the manager has let go of a broken connection would
+   * otherwise end the process. The calls on that connection fail by themselves.
+   */
+  #prepare(session: Awaited<ReturnType<Http2SessionManager["request"]>>["session"]): void {
+    if (session === undefined || this.#prepared.has(session)) return;
+    this.#prepared.add(session);
+    session.on("error", () => {});
+    session.setLocalWindowSize(RECEIVE_WINDOW_BYTES);
+  }
+}
