@@ -1,5 +1,6 @@
 import type { Delivery } from "../core/delivery.ts";
 import { formatError } from "../core/fault.ts";
+import { quotePeer } from "../core/quote_peer.ts";
 
 /**
  * Failures of a connection that waiting will not heal, by the words of rustls in the causes of what
@@ -55,9 +56,11 @@ const REFUSED_RESUMPTION = /fatal alert: InternalError/;
  * own port, which makes each of a row of equal failures look new.
  */
 export function describeNetworkError(error: unknown): string {
-  return formatError(error)
+  const text = formatError(error)
     .replace(/^error sending request .*?: (?=client error)/, "")
     .replace(/: https:\/\/docs\.rs\/\S*/, "");
+  // It may name everything that the receiver's certificate is made for.
+  return quotePeer(text);
 }
 
 /** Says what an error of the connection means for the events of the request. */

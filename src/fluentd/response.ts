@@ -1,4 +1,5 @@
 import type { Delivery } from "../core/delivery.ts";
+import { quotePeer } from "../core/quote_peer.ts";
 
 /** What counts in an answer of the receiver. */
 export interface ReceiverAnswer {
@@ -13,8 +14,6 @@ export interface ReceiverAnswer {
 
 /** Longest wish of a receiver that is granted; after that it is asked again. */
 const MAX_RETRY_AFTER_MS = 5 * 60 * 1000;
-/** As much of a receiver's words as goes into a reason. */
-const MAX_QUOTE = 300;
 
 /**
  * Statuses that say more than their class does. Evidence: shared behaviour of Fluentd's in_http, Fluent
@@ -60,7 +59,7 @@ export function classifyResponse(answer: ReceiverAnswer): Delivery {
   if (row !== undefined) return row(answer);
   if (status >= 200 && status < 300) return { kind: "delivered" };
   if (status >= 300 && status < 400) {
-    const target = answer.location === null ? "" : ` to ${quote(answer.location)}`;
+    const target = answer.location === null ? "" : ` to ${quotePeer(answer.location)}`;
     return misconfigured(answer, `the receiver redirects${target}; redirects are not followed`);
   }
   return status >= 500 ? { ...retry(answer), suspect: true } : rejected(answer);
@@ -86,14 +85,9 @@ function misconfigured(answer: ReceiverAnswer, cause: string): Delivery {
 }
 
 function describe({ status, text }: ReceiverAnswer): string {
-  const quoted = quote(text);
+  const quoted = quotePeer(text);
   const words = quoted.startsWith(`${status} `) ? quoted.slice(4) : quoted;
   return words === "" ? `HTTP ${status}` : `HTTP ${status}: ${words}`;
-}
-
-/** A peer's words on one line, without control characters, and not too many of them. */
-function quote(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim().slice(0, MAX_QUOTE).toWellFormed();
 }
 
 /** Reads a `Retry-After` in seconds. The form with a date needs a clock that agrees; it is ignored. */

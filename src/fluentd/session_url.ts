@@ -1,3 +1,7 @@
+import { Fault } from "../core/fault.ts";
+import { quotePeer } from "../core/quote_peer.ts";
+import { isSessionId } from "../core/session_id.ts";
+
 const PLACEHOLDER = "{sid}";
 
 /**
@@ -5,9 +9,12 @@ const PLACEHOLDER = "{sid}";
  * its place, in the path or the query; otherwise `.<sid>.log` is appended to the path, as the Go
  * handler does, and a query stays behind it.
  *
- * `sessionId` must be a session id (src/core/session_id.ts), which cannot leave its place in a URL.
+ * @throws {Fault} of kind `protocol` for what is no session id: it could leave its place in the URL.
  */
 export function formatSessionUrl(sessionUrl: string, sessionId: string): string {
+  if (!isSessionId(sessionId)) {
+    throw new Fault("protocol", `Not a session id: ${JSON.stringify(quotePeer(sessionId))}`);
+  }
   if (sessionUrl.includes(PLACEHOLDER)) return sessionUrl.replaceAll(PLACEHOLDER, sessionId);
   const queryAt = sessionUrl.indexOf("?");
   const path = queryAt === -1 ? sessionUrl : sessionUrl.slice(0, queryAt);

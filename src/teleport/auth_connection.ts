@@ -55,6 +55,8 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     readMaxBytes: RECEIVE_MAX_BYTES,
     // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
     acceptCompression: [],
+    // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
+    acceptCompression: [],
     defaultTimeoutMs: options.callTimeoutMs ?? 60_000,
   });
   return {

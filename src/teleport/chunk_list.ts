@@ -13,6 +13,8 @@ export interface ChunkListOptions {
   readonly idleMs?: number;
 }
 
+/** A server cuts a day into some dozens of chunks. */
+const MAX_CHUNKS = 100_000;
 const TWO_DAYS_MS = 2 * 24 * 60 * 60 * 1000;
 
 /**
@@ -37,7 +39,12 @@ export async function listChunks(
       ),
   });
   const chunks: string[] = [];
-  for await (const { chunk } of messages) chunks.push(chunk);
+  for await (const { chunk } of messages) {
+    if (chunks.length === MAX_CHUNKS) {
+      throw new Fault("protocol", `Cannot list the chunks of ${date}: more than ${MAX_CHUNKS}`);
+    }
+    chunks.push(chunk);
+  }
   return chunks;
 }
 

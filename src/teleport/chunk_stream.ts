@@ -2,6 +2,7 @@ import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "../core/clock.ts";
 import type { AuditEvent } from "../core/event.ts";
+import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
@@ -27,6 +28,8 @@ export interface ChunkStreamOptions {
 
 const PAGE_EVENTS = 500;
 const PAGE_BYTES = 512 * 1024;
+/** A cursor is stored with each page, and 500 of them are held at a time; real ones are short. */
+const MAX_CURSOR = 4096;
 
 /** The events of one chunk of a bulk export (ExportUnstructuredEvents); it resumes by the cursor. */
 export class ChunkStream implements EventStream {
@@ -43,8 +46,9 @@ export class ChunkStream implements EventStream {
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
     const { auditLog, chunk, clock, date, idleMs, isDone, isLive } = this.#options;
     let cursor = typeof stored["cursor"] === "string" ? stored["cursor"] : "";
+    const purpose = `export chunk '${chunk}' of ${date}`;
     const messages = readWatchedStream({
-      purpose: `export chunk '${chunk}' of ${date}`,
+      purpose,
       clock,
       ...(idleMs === undefined ? {} : { idleMs }),
       signal,
@@ -60,6 +64,12 @@ export class ChunkStream implements EventStream {
     let pageStart = cursor;
     try {
       for await (const message of messages) {
+        if (message.cursor.length > MAX_CURSOR) {
+          throw new Fault(
+            "protocol",
+            `Cannot ${purpose}: a cursor of ${message.cursor.length} characters`,
+          );
+        }
         cursor = message.cursor;
         if (message.event !== undefined) {
           const event = toAuditEvent(message.event, this.#writer);

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Fault, type FaultKind, formatError } from "../core/fault.ts";
+import { quotePeer } from "../core/quote_peer.ts";
 
 /** What each gRPC code means for the handler (codes: the gRPC specification; evidence per row). */
 const KINDS: { readonly [code in Code]: FaultKind } = {
@@ -97,7 +98,7 @@ export function toTeleportFault(call: string, error: unknown): Fault {
   const kind = KINDS[connectError.code];
   const reason = connectError.code === Code.Canceled
     ? "the connection was lost"
-    : connectError.rawMessage || Code[connectError.code];
+    : quotePeer(connectError.rawMessage) || Code[connectError.code];
   const message = `Cannot ${call}: ${reason} (${Code[connectError.code]})`;
   const hint = kind === "denied"
     ? "The role of the handler's user must allow list and read on event and session"

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isSessionId } from "../../src/core/session_id.ts";
+import { Fault } from "../../src/core/fault.ts";
 import { formatSessionUrl } from "../../src/fluentd/session_url.ts";
 
 const SID = "8f1c3a52-6f0e-4a3b-9d0e-0123456789ab";
@@ -81,3 +82,12 @@ Deno.test("formatSessionUrl() leads every session id to the receiver of the sett
     }),
   );
 });
+
+for (const id of ["", "..", "a/b", "a%2fb", "a\n", "{sid}", "x".repeat(129)]) {
+  Deno.test(`formatSessionUrl() makes no URL of ${JSON.stringify(id.slice(0, 9))}, which is no session id`, () => {
+    assert.throws(
+      () => formatSessionUrl("https://localhost/{sid}/log", id),
+      (error) => error instanceof Fault && error.kind === "protocol",
+    );
+  });
+}

@@ -53,6 +53,14 @@ Deno.test("listChunks() throws a fault that names the date", async () => {
   assert.equal(clock.sleeping, 0);
 });
 
+Deno.test("listChunks() does not take a list without an end", async () => {
+  const { options } = makeOptions(Array<string>(100_001).fill("x"));
+  await assert.rejects(
+    listChunks(options, "2026-01-31", NEVER),
+    (error) => error instanceof Fault && error.kind === "protocol" && /more than/.test(error.text),
+  );
+});
+
 Deno.test("listChunks() throws the reason of its signal", async () => {
   const reason = new Error("stopped");
   await assert.rejects(

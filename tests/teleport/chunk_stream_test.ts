@@ -205,3 +205,16 @@ Deno.test("ChunkStream.read() takes a stored value without a cursor for the begi
     assert.deepEqual((await readAll(openStream(new ChunkClient(2)), stored)).ids, ["e0", "e1"]);
   }
 });
+
+Deno.test("ChunkStream.read() does not take a cursor that the store has no room for", async () => {
+  const client = {
+    async *exportUnstructuredEvents() {
+      await Promise.resolve();
+      yield { event: undefined, cursor: "x".repeat(4097) };
+    },
+  };
+  const { error, pages } = await readAll(openStream(client as unknown as ChunkClient));
+  assert.deepEqual(pages, []);
+  assert.ok(error instanceof Fault && error.kind === "protocol");
+  assert.match(error.text, /a cursor of 4097 characters/);
+});
