@@ -219,6 +219,7 @@ interface ReadFrame {
 /** Reads frames from a connection, one after the other. */
 class FrameReader {
   readonly #connection: Deno.Conn;
+  readonly #buffer = new Uint8Array(64 * 1024);
   #bytes = new Uint8Array(0);
 
   constructor(connection: Deno.Conn) {
@@ -241,14 +242,15 @@ class FrameReader {
   }
 
   async #take(count: number): Promise<Uint8Array | undefined> {
-    const buffer = new Uint8Array(64 * 1024);
     while (this.#bytes.length < count) {
-      const read = await this.#connection.read(buffer);
+      const read = await this.#connection.read(this.#buffer);
       if (read === null) return undefined;
-      this.#bytes = concat([this.#bytes, buffer.subarray(0, read)]) as Uint8Array<ArrayBuffer>;
+      this.#bytes = concat([this.#bytes, this.#buffer.subarray(0, read)]) as Uint8Array<
+        ArrayBuffer
+      >;
     }
-    const taken = this.#bytes.slice(0, count);
-    this.#bytes = this.#bytes.slice(count);
+    const taken = this.#bytes.subarray(0, count);
+    this.#bytes = this.#bytes.subarray(count);
     return taken;
   }
 }
