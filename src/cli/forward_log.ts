@@ -62,7 +62,11 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
       observer,
       quarantine: config.dryRun
         ? new DryRunQuarantine()
-        : new QuarantineFile({ folder: `${folder}/quarantine`, clock }),
+        : new QuarantineFile({
+          folder: `${folder}/quarantine`,
+          maxBytes: config.quarantineMaxSizeBytes,
+          clock,
+        }),
       sinkFor: sinks.sinkFor,
     }, { firstPosition, logger });
   } finally {

@@ -39,8 +39,10 @@ export function toForwardOptions(
   forwarding: Forwarding,
   stream: StreamForwarding,
 ): Omit<ForwardOptions, "position"> {
-  const { abort, clock, observer, quarantine, sinkFor, store } = forwarding;
-  return { ...stream, abort, clock, observer, quarantine, store, sink: sinkFor(stream.url) };
+  const { abort, clock, config, observer, quarantine, sinkFor, store } = forwarding;
+  const haltOnRejected = config.onRejected === "halt";
+  const sink = sinkFor(stream.url);
+  return { ...stream, abort, clock, haltOnRejected, observer, quarantine, store, sink };
 }
 
 /** Forwards one stream from a position to its end. @throws {Fault} */

@@ -14,11 +14,13 @@ type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
 
 type Row<Name extends SettingName> = typeof SETTINGS[Name];
 
-/** The property of {@linkcode Config} for a setting; durations and times end with their unit. */
+/** The property of {@linkcode Config} for a setting; durations, times and sizes end with their unit. */
 export type ConfigKey<Name extends SettingName = SettingName> = Row<Name>["kind"] extends
-  "duration" | "time" ? `${Camel<Name>}Ms` : Camel<Name>;
+  "duration" | "time" ? `${Camel<Name>}Ms`
+  : Row<Name>["kind"] extends "size" ? `${Camel<Name>}Bytes`
+  : Camel<Name>;
 
-type KindValue<R> = R extends { kind: "int" | "duration" | "time" } ? number
+type KindValue<R> = R extends { kind: "int" | "duration" | "time" | "size" } ? number
   : R extends { kind: "bool" } ? boolean
   : R extends { kind: "list" } ? readonly string[]
   : R extends { kind: "address" } ? HostPort

@@ -39,6 +39,7 @@ An environment variable that is set to the empty string counts as not set, excep
 const VALUES = `## How values are written
 
 - A **duration** is a Go duration: \`300ms\`, \`5s\`, \`1.5h\`, \`1h30m\`; the units are \`ns\`, \`us\`, \`ms\`, \`s\`, \`m\` and \`h\`. A number without a unit is nanoseconds, as it was for the official handler, and is warned of.
+- A **size** is a number of bytes with a unit: \`B\`, \`KiB\`, \`MiB\`, \`GiB\` and \`TiB\` count by 1024, \`KB\`, \`MB\`, \`GB\` and \`TB\` by 1000. A number without a unit is bytes.
 - A **time** is an RFC 3339 time with its offset from UTC: \`2021-01-01T00:00:00Z\` or \`2021-01-01T09:00:00+09:00\`. Fractions of a second are cut off. The settings file may hold it in quotes or as a TOML date.
 - A **list** is written with commas, \`print,desktop.recording\`; a comma inside of an entry is written \`\\,\`. The settings file may hold it as a TOML array. A flag may be repeated; its lists are joined.
 - **True or false** may also be written 1, yes, on and 0, no, off. A flag alone means true: \`--debug\` is \`--debug=true\`.

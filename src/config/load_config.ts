@@ -135,5 +135,7 @@ function collect(resolver: SettingResolver): { config: Config; sources: ConfigSo
 /** Returns the property of `Config` that holds a setting. */
 export function configKeyOf(name: SettingName): string {
   const camel = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  return ["duration", "time"].includes(settingOf(name).kind) ? `${camel}Ms` : camel;
+  const { kind } = settingOf(name);
+  if (kind === "size") return `${camel}Bytes`;
+  return kind === "duration" || kind === "time" ? `${camel}Ms` : camel;
 }

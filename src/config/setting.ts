@@ -7,6 +7,7 @@ export const GROUPS = [
   "State",
   "Lock",
   "Log",
+  "Diagnostics",
 ] as const;
 
 /** Heading under which a setting is listed. */
@@ -38,8 +39,6 @@ export interface SettingBase {
   readonly toml?: readonly string[] | false;
   /** Why the setting is accepted but has no effect. */
   readonly ignored?: string;
-  /** The value of an ignored setting that needs no notice. */
-  readonly ignoredUnless?: string;
 }
 
 /** Any text. */
@@ -70,6 +69,13 @@ export interface DurationSetting extends SettingBase {
   readonly min: string;
 }
 
+/** A number of bytes. */
+export interface SizeSetting extends SettingBase {
+  readonly kind: "size";
+  /** Smallest value, with its unit. */
+  readonly min: string;
+}
+
 /** A comma-separated list. */
 export interface ListSetting extends SettingBase {
   readonly kind: "list";
@@ -83,6 +89,11 @@ export interface PathSetting extends SettingBase {
 /** A directory, existing or to be made. */
 export interface DirectorySetting extends SettingBase {
   readonly kind: "directory";
+}
+
+/** `stdout`, `stderr`, or the path of a file, existing or to be made. */
+export interface OutputSetting extends SettingBase {
+  readonly kind: "output";
 }
 
 /** An http or https URL. */
@@ -119,9 +130,11 @@ export type Setting =
   | IntSetting
   | BoolSetting
   | DurationSetting
+  | SizeSetting
   | ListSetting
   | PathSetting
   | DirectorySetting
+  | OutputSetting
   | UrlSetting
   | TimeSetting
   | AddressSetting

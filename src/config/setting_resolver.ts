@@ -148,6 +148,10 @@ export class SettingResolver {
       if (await this.#input.files.inspect(String(value)) !== "file") return;
       throw new InvalidValue("Is a file, not a directory", "Give a directory, like ./storage");
     }
+    if (setting.kind === "output") {
+      if (await this.#input.files.inspect(String(value)) !== "directory") return;
+      throw new InvalidValue("Is a directory, not a file", "Give the file inside of it");
+    }
     if (setting.kind !== "path") return;
     switch (await this.#input.files.inspect(String(value))) {
       case "file":
@@ -165,7 +169,7 @@ export class SettingResolver {
   }
 
   #noteIgnored(setting: Setting, candidate: Candidate | undefined): void {
-    if (candidate === undefined || candidate.shown === setting.ignoredUnless) return;
+    if (candidate === undefined) return;
     this.notices.push(`${placeOf(candidate)} is ignored. ${setting.ignored}`);
   }
 

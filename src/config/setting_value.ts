@@ -1,3 +1,4 @@
+import { formatByteSize, parseByteSize } from "../core/byte_size.ts";
 import { formatDuration, isBareNumber, parseDuration } from "../core/duration.ts";
 import { formatRfc3339, parseRfc3339 } from "../core/rfc3339.ts";
 import { formatAddress, parseAddress } from "./address_text.ts";
@@ -43,6 +44,8 @@ export function parseSettingValue(
       return parseBoolean(text);
     case "duration":
       return parseSettingDuration(text, setting.min, context);
+    case "size":
+      return parseSize(text, setting.min);
     case "time":
       return parseTime(text);
     case "path":
@@ -52,6 +55,8 @@ export function parseSettingValue(
         throw new InvalidValue("Is a URL, not a directory", "Give a directory, like ./storage");
       }
       return expandHome(text, context.homeDir);
+    case "output":
+      return parseOutput(text, context.homeDir);
     case "url":
       return parseHttpUrl(text, setting.example);
     case "address":
@@ -68,6 +73,8 @@ export function formatSettingValue(setting: Setting, value: SettingValue): strin
       return formatList(value as readonly string[]);
     case "duration":
       return formatDuration(value as number);
+    case "size":
+      return formatSize(value as number);
     case "time":
       return formatRfc3339(value as number);
     case "address":
@@ -118,6 +125,19 @@ function parseSettingDuration(text: string, min: string, context: ValueContext):
   return ms;
 }
 
+function parseSize(text: string, min: string): number {
+  const hint = "Write it like 512MiB or 1GiB";
+  const bytes = rethrow(() => parseByteSize(text), hint);
+  if (bytes < parseByteSize(min)) throw new InvalidValue("Is too small", `Give at least ${min}`);
+  return bytes;
+}
+
+/** In a unit where that says all of it. */
+function formatSize(bytes: number): string {
+  const text = formatByteSize(bytes);
+  return parseByteSize(text) === bytes ? text : String(bytes);
+}
+
 function parseTime(text: string): number {
   const hint = "Write it like 2021-01-01T00:00:00Z or 2021-01-01T09:00:00+09:00";
   return Math.floor(rethrow(() => parseRfc3339(text), hint) / 1000) * 1000;
@@ -132,6 +152,28 @@ function expandHome(text: string, homeDir: string | undefined): string {
     );
   }
   return homeDir.replace(/\/$/, "") + text.slice(1);
+}
+
+/** Spellings of the two streams, as in the Go plugins. */
+const OUTPUTS: { readonly [word: string]: "stdout" | "stderr" } = {
+  stdout: "stdout",
+  out: "stdout",
+  "1": "stdout",
+  stderr: "stderr",
+  error: "stderr",
+  "2": "stderr",
+};
+
+function parseOutput(text: string, homeDir: string | undefined): string {
+  const word = text.toLowerCase();
+  if (Object.hasOwn(OUTPUTS, word)) return OUTPUTS[word]!;
+  if (word === "syslog" || /^[a-z][a-z0-9+.-]*:\/\//.test(word)) {
+    throw new InvalidValue(
+      "Neither stdout, nor stderr, nor the path of a file",
+      "Write stderr, which systemd and containers collect, or a path like ./handler.log",
+    );
+  }
+  return expandHome(text, homeDir);
 }
 
 function parseChoice(

@@ -12,9 +12,11 @@ const PLACEHOLDERS: { readonly [kind in Exclude<Setting["kind"], "bool">]: strin
   string: "TEXT",
   int: "NUMBER",
   duration: "DURATION",
+  size: "SIZE",
   list: "LIST",
   path: "FILE",
   directory: "DIRECTORY",
+  output: "OUTPUT",
   url: "URL",
   time: "TIME",
   address: "HOST:PORT",
@@ -51,7 +53,8 @@ A value is taken from the flag, else the environment, else the settings file, el
 
 const ENDING = `  -h, --help${" ".repeat(DOC_COLUMN - 12)}Show this text
 
-A DURATION is like 30s, 5m or 1h30m, a TIME like 2021-01-01T00:00:00Z, a LIST like print,resize.
+A DURATION is like 30s, 5m or 1h30m, a SIZE like 512MiB or 1GiB, a LIST like print,resize,
+a TIME like 2021-01-01T00:00:00Z.
 A flag without a value can be switched off: --debug=false.
 `;
 

@@ -32,7 +32,9 @@ export function tomlValueToText(
     if (setting.kind === "bool") return String(value);
     throw wrongType(setting, "boolean");
   }
-  if (["string", "int", "bool", "duration"].includes(setting.kind)) return plainNumber(value);
+  if (["string", "int", "bool", "duration", "size"].includes(setting.kind)) {
+    return plainNumber(value);
+  }
   throw wrongType(setting, "number");
 }
 
@@ -57,9 +59,11 @@ const EXPECTED: { readonly [kind in Setting["kind"]]: string } = {
   int: "Write it as a whole number",
   bool: "Write true or false",
   duration: 'Write it in quotes with a unit, like "5s"',
+  size: 'Write it in quotes with a unit, like "1GiB"',
   list: 'Write it as a list, like ["a", "b"], or as text with commas',
   path: "Write the path in quotes",
   directory: "Write the path in quotes",
+  output: "Write stdout, stderr or a path in quotes",
   url: "Write the URL in quotes",
   time: 'Write it in quotes, like "2021-01-01T00:00:00Z"',
   address: 'Write it in quotes, like "localhost:3025"',

@@ -6,7 +6,8 @@
  * - `retry`: the same request may succeed later. `afterMs` is the receiver's own wish. `overloaded`
  *   and the like are not told apart; `suspect` is set when the request itself may be the reason (a
  *   server error that could come from one event), so that a repeated failure is worth narrowing.
- * - `rejected`: this request will never be taken as it is; some event in it is at fault.
+ * - `rejected`: this request will never be taken as it is; some event in it is at fault. `remedy` says
+ *   what to look at when it is not an event but the receiver, which refuses all of them.
  * - `misconfigured`: nothing will be taken until someone changes a setting (wrong URL, credentials).
  */
 export type Delivery =
@@ -17,5 +18,5 @@ export type Delivery =
     readonly afterMs?: number;
     readonly suspect?: boolean;
   }
-  | { readonly kind: "rejected"; readonly reason: string }
+  | { readonly kind: "rejected"; readonly reason: string; readonly remedy?: string }
   | { readonly kind: "misconfigured"; readonly reason: string };

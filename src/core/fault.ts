@@ -9,6 +9,7 @@
  * - `protocol`: the peer answered what it never should.
  * - `unsupported`: the peer does not know the call.
  * - `missing`: the peer does not have what was asked for.
+ * - `rejected`: the receiver refuses an event, and the settings say to end then.
  * - `state`: the stored state cannot be read or written.
  * - `internal`: a defect of this program.
  */
@@ -21,6 +22,7 @@ export type FaultKind =
   | "protocol"
   | "unsupported"
   | "missing"
+  | "rejected"
   | "state"
   | "internal";
 
@@ -34,6 +36,7 @@ export const EXIT_CODES: { readonly [kind in FaultKind]: number } = {
   protocol: 1,
   unsupported: 1,
   missing: 1,
+  rejected: 1,
   state: 1,
   internal: 1,
 };

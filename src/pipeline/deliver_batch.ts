@@ -1,6 +1,7 @@
 import { Backoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
-import type { AuditEvent } from "../core/event.ts";
+import type { Delivery } from "../core/delivery.ts";
+import { type AuditEvent, formatEventTime } from "../core/event.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { PipelineObserver, Quarantine, Sink } from "./ports.ts";
 
@@ -9,6 +10,8 @@ export interface DeliveryContext {
   readonly streamId: string;
   readonly sink: Sink;
   readonly quarantine: Quarantine;
+  /** Whether a refused event ends the delivery before it, in place of going to quarantine. */
+  readonly haltOnRejected?: boolean | undefined;
   readonly observer: PipelineObserver;
   readonly clock: Clock;
   /** Ends pauses: no further attempt is made. */
@@ -31,9 +34,12 @@ const MAX_SUSPECTS = 20;
 interface Suspect {
   readonly event: AuditEvent;
   readonly reason: string;
+  readonly remedy?: string | undefined;
   /** Refused for good, as against failing again and again. */
   readonly definite: boolean;
 }
+
+type Rejection = Delivery & { readonly kind: "rejected" };
 
 /**
  * Delivers events of one stream, in order, one request at a time, until each was taken by the
@@ -43,6 +49,9 @@ interface Suspect {
  * quarantine only when the receiver has accepted another one in the meantime: a receiver that refuses
  * everything is set up wrong, and no event is to blame. Where no other event is at hand, `takeMore` is
  * asked for some.
+ *
+ * With `haltOnRejected` an event that is refused for good ends the delivery at once, and nothing
+ * behind it is sent: it may still come in its order when the receiver takes it one day.
  */
 export class BatchDelivery {
   readonly #context: DeliveryContext;
@@ -50,78 +59,81 @@ export class BatchDelivery {
   readonly #lastingBackoff = new Backoff({ firstMs: 2000, maxMs: 60_000 });
   #failedAttempts = 0;
   #hasDelivered = false;
+  /** What the call under way has to deliver, in order. */
+  #events: readonly AuditEvent[] = [];
+  /** Parts of it that are still to be sent, each as one request, in order. */
+  #groups: (readonly AuditEvent[])[] = [];
+  /** What was set aside of it, in order; all of it comes before the groups. */
+  #suspects: Suspect[] = [];
 
   constructor(context: DeliveryContext) {
     this.#context = context;
   }
 
-  /** @throws `stop.reason` or `abort.reason`; some of the events may have been delivered then. */
+  /** How many events of the last call, from its first on, are delivered or in quarantine. */
+  get settledCount(): number {
+    const next = this.#suspects[0]?.event ?? this.#groups[0]?.[0];
+    return next === undefined ? this.#events.length : this.#events.indexOf(next);
+  }
+
+  /**
+   * @throws `stop.reason` or `abort.reason`; some of the events may have been delivered then.
+   * @throws {Fault} of kind `rejected` with `haltOnRejected`; `settledCount` tells how far it got.
+   */
   async deliver(
     events: readonly AuditEvent[],
     backlog: boolean,
     takeMore: () => MoreEvents,
   ): Promise<void> {
-    let groups = await this.#quarantineDefects(events);
-    let suspects: Suspect[] = [];
+    this.#events = [];
+    this.#suspects = [];
+    this.#groups = [];
+    this.#add(events);
     let attempts = 0;
-    while (groups.length > 0 || suspects.length > 0) {
-      const group = groups[0];
+    while (this.#groups.length > 0 || this.#suspects.length > 0) {
+      const group = this.#groups[0];
       if (group === undefined) {
-        const more = takeMore();
-        if (more === "ended" && this.#hasDelivered) {
-          for (const suspect of suspects) await this.#reject(suspect.event, suspect.reason);
-          return;
-        }
-        if (typeof more !== "string") {
-          groups = await this.#quarantineDefects(more);
-          continue;
-        }
-        await this.#pause(suspects.at(-1)!.reason, { lasting: true });
-        groups = putBack(suspects, groups);
-        suspects = [];
+        await this.#lookForEvidence(takeMore());
+        continue;
+      }
+      const { defect } = group[0]!;
+      if (defect !== undefined) {
+        await this.#reject(group[0]!, defect.reason);
+        this.#groups.shift();
         continue;
       }
       const delivery = await this.#context.sink.send(group, this.#context.abort);
       switch (delivery.kind) {
         case "delivered":
-          groups.shift();
+          this.#groups.shift();
           attempts = 0;
           this.#delivered(group, backlog);
-          for (const suspect of suspects) await this.#settle(suspect, backlog);
-          suspects = [];
+          await this.#settleSuspects(backlog);
           break;
         case "rejected":
           attempts = 0;
-          if (group.length > 1) {
-            groups.splice(0, 1, ...halve(group));
-          } else {
-            groups.shift();
-            suspects.push({ event: group[0]!, reason: delivery.reason, definite: true });
-            if (suspects.length < MAX_SUSPECTS) break;
-            await this.#pause(delivery.reason, { lasting: true });
-            groups = putBack(suspects, groups);
-            suspects = [];
-          }
+          if (group.length > 1) this.#halve();
+          else await this.#suspect(group[0]!, delivery);
           break;
         case "retry":
           attempts++;
           await this.#pause(delivery.reason, { lasting: false, afterMs: delivery.afterMs });
           if (!delivery.suspect) break;
-          if (suspects.some((suspect) => !suspect.definite)) {
+          if (this.#suspects.some((suspect) => !suspect.definite)) {
             // The next event fails as well: it is the receiver, not the event that was set aside.
-            groups = putBack(suspects, groups);
-            suspects = [];
+            this.#putBack();
           } else if (group.length > 1 && attempts >= ATTEMPTS_BEFORE_NARROWING) {
-            groups.splice(0, 1, ...halve(group));
+            this.#halve();
             attempts = 0;
           } else if (group.length === 1 && attempts >= ATTEMPTS_BEFORE_SUSPICION) {
-            if (groups.length === 1) {
+            if (this.#groups.length === 1) {
               const more = takeMore();
               if (typeof more === "string") break;
-              groups.push(...await this.#quarantineDefects(more));
+              this.#add(more);
             }
-            groups.shift();
-            suspects.push({ event: group[0]!, reason: delivery.reason, definite: false });
+            this.#groups.shift();
+            const { reason } = delivery;
+            this.#suspects.push({ event: group[0]!, reason, definite: false });
             attempts = 0;
           }
           break;
@@ -132,24 +144,84 @@ export class BatchDelivery {
     }
   }
 
-  /** The receiver accepted another event, so a suspect that is refused once more is guilty. */
-  async #settle(suspect: Suspect, backlog: boolean): Promise<void> {
-    if (!suspect.definite) {
-      const delivery = await this.#context.sink.send([suspect.event], this.#context.abort);
-      if (delivery.kind === "delivered") return this.#delivered([suspect.event], backlog);
+  /** Adds events behind all others; one without a payload stands alone. */
+  #add(events: readonly AuditEvent[]): void {
+    this.#events = [...this.#events, ...events];
+    let start = 0;
+    for (let at = 0; at <= events.length; at++) {
+      if (at < events.length && events[at]!.defect === undefined) continue;
+      if (at > start) this.#groups.push(events.slice(start, at));
+      if (at < events.length) this.#groups.push([events[at]!]);
+      start = at + 1;
     }
-    await this.#reject(suspect.event, suspect.reason);
   }
 
-  /** Puts events without a payload into quarantine and returns the others as one group, if any. */
-  async #quarantineDefects(events: readonly AuditEvent[]): Promise<(readonly AuditEvent[])[]> {
-    const sound = events.filter((event) => event.defect === undefined);
-    if (sound.length < events.length) {
-      for (const event of events) {
-        if (event.defect !== undefined) await this.#reject(event, event.defect.reason);
+  /** A single event was refused for good. */
+  async #suspect(event: AuditEvent, { reason, remedy }: Rejection): Promise<void> {
+    if (this.#context.haltOnRejected) await this.#reject(event, reason);
+    this.#groups.shift();
+    this.#suspects.push({ event, reason, remedy, definite: true });
+    if (this.#suspects.length < MAX_SUSPECTS) return;
+    await this.#pause(`every event is refused${formatRemedy({ reason, remedy })}`, {
+      lasting: true,
+    });
+    this.#putBack();
+  }
+
+  /** There are suspects and nothing else: with more events, the receiver may show what it thinks. */
+  async #lookForEvidence(more: MoreEvents): Promise<void> {
+    if (typeof more !== "string") return this.#add(more);
+    if (more === "ended" && this.#hasDelivered) {
+      while (this.#suspects.length > 0) {
+        const { event, reason } = this.#suspects[0]!;
+        await this.#reject(event, reason);
+        this.#suspects.shift();
       }
+      return;
     }
-    return sound.length === 0 ? [] : [sound];
+    const last = this.#suspects.at(-1)!;
+    await this.#pause(
+      `an event is refused, and there is no other yet to compare it with${formatRemedy(last)}`,
+      { lasting: true },
+    );
+    this.#putBack();
+  }
+
+  /** The receiver accepted another event, so a suspect that is refused once more is guilty. */
+  async #settleSuspects(backlog: boolean): Promise<void> {
+    while (this.#suspects.length > 0) {
+      const { definite, event, reason } = this.#suspects[0]!;
+      const taken = !definite && await this.#isTaken(event);
+      if (taken) this.#delivered([event], backlog);
+      else await this.#reject(event, reason);
+      this.#suspects.shift();
+    }
+  }
+
+  /** Sends an event that failed before; waits for the receiver where it fails by something else. */
+  async #isTaken(event: AuditEvent): Promise<boolean> {
+    while (true) {
+      const delivery = await this.#context.sink.send([event], this.#context.abort);
+      if (delivery.kind === "delivered") return true;
+      if (delivery.kind === "rejected") return false;
+      if (delivery.kind === "retry" && delivery.suspect) return false;
+      const lasting = delivery.kind === "misconfigured";
+      const afterMs = delivery.kind === "retry" ? delivery.afterMs : undefined;
+      await this.#pause(delivery.reason, { lasting, afterMs });
+    }
+  }
+
+  /** Parts the request that is next into two. */
+  #halve(): void {
+    const group = this.#groups[0]!;
+    const middle = Math.ceil(group.length / 2);
+    this.#groups.splice(0, 1, group.slice(0, middle), group.slice(middle));
+  }
+
+  /** The suspects as one group again, before the others: their order is that of the stream. */
+  #putBack(): void {
+    this.#groups.unshift(this.#suspects.map((suspect) => suspect.event));
+    this.#suspects = [];
   }
 
   #delivered(events: readonly AuditEvent[], backlog: boolean): void {
@@ -163,7 +235,8 @@ export class BatchDelivery {
   }
 
   async #reject(event: AuditEvent, reason: string): Promise<void> {
-    const { clock, observer, quarantine, stop, streamId } = this.#context;
+    const { clock, haltOnRejected, observer, quarantine, stop, streamId } = this.#context;
+    if (haltOnRejected) throw describeHalt(event, reason);
     const rejected = { streamId, event, reason };
     const backoff = new Backoff({ firstMs: 1000 });
     while (true) {
@@ -175,7 +248,7 @@ export class BatchDelivery {
         const delayMs = backoff.nextMs();
         const attempt = backoff.failures;
         observer.retrying(
-          { streamId, peer: "state", attempt, reason: formatError(error), delayMs, lasting: false },
+          { streamId, peer: "state", attempt, reason: formatError(error), delayMs, lasting: true },
         );
         await clock.sleep(delayMs, stop);
       }
@@ -197,15 +270,15 @@ export class BatchDelivery {
   }
 }
 
-function halve<T>(group: readonly T[]): [readonly T[], readonly T[]] {
-  const middle = Math.ceil(group.length / 2);
-  return [group.slice(0, middle), group.slice(middle)];
+/** The remedy for a receiver that refuses everything, and what it said. */
+function formatRemedy({ reason, remedy }: Pick<Suspect, "reason" | "remedy">): string {
+  return remedy === undefined ? ` (${reason})` : `; ${remedy} (${reason})`;
 }
 
-/** The suspects as one group again, before the others: their order is that of the stream. */
-function putBack(
-  suspects: readonly Suspect[],
-  groups: readonly (readonly AuditEvent[])[],
-): (readonly AuditEvent[])[] {
-  return [suspects.map((suspect) => suspect.event), ...groups];
+function describeHalt(event: AuditEvent, reason: string): Fault {
+  const which = `'${event.id}' (${event.type}, ${formatEventTime(event.timeMs)})`;
+  return new Fault("rejected", `The event ${which} is refused: ${reason}`, {
+    hint: 'The export ends before it, because on-rejected is "halt", and the next start tries it ' +
+      "again. Mend what the reason says, or start with --on-rejected quarantine to set it aside",
+  });
 }

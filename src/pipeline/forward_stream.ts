@@ -25,6 +25,8 @@ export interface ForwardOptions {
   readonly sink: Sink;
   readonly store: PositionStore;
   readonly quarantine: Quarantine;
+  /** Whether a refused event ends the stream before it. @default {false} */
+  readonly haltOnRejected?: boolean | undefined;
   readonly observer: PipelineObserver;
   readonly meter?: PipelineMeter | undefined;
   readonly clock: Clock;
@@ -108,14 +110,28 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
       let { position, backlog } = batch;
       const opened = [...findOpened(batch.events)];
+      let earlierCount = 0;
       const takeMore = (): MoreEvents => {
-        batch = queue.takeNow(sink.limits);
-        if (batch === undefined) return queue.isDrained ? "ended" : "waiting";
+        const next = queue.takeNow(sink.limits);
+        if (next === undefined) return queue.isDrained ? "ended" : "waiting";
+        earlierCount += batch!.events.length;
+        batch = next;
         ({ position, backlog } = batch);
         opened.push(...findOpened(batch.events));
         return batch.events;
       };
-      await delivery.deliver(batch.events, batch.backlog, takeMore);
+      try {
+        await delivery.deliver(batch.events, batch.backlog, takeMore);
+      } catch (error) {
+        if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+        // The next start begins with the event at fault, and repeats none of those before it.
+        const count = delivery.settledCount - earlierCount;
+        const before = batch.positionAfter(count);
+        if (before !== undefined) {
+          await committer.commit(before, findOpened(batch.events.slice(0, count)));
+        }
+        throw error;
+      }
       await committer.commit(position, opened);
       if (!backlog) meter?.upToDate(stream.id);
       if (!backlog && !caughtUp) observer.caughtUp(stream.id);

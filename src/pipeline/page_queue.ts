@@ -12,6 +12,8 @@ export interface Batch {
   readonly backlog: boolean;
   /** Events before `position` that the filter did not want. */
   readonly filteredCount: number;
+  /** Where to resume after the first `count` of the events; undefined for none. */
+  positionAfter(count: number): Position | undefined;
 }
 
 interface QueuedPage {
@@ -101,6 +103,7 @@ export class PageQueue {
     let filteredCount = 0;
     let backlog = true;
     let position: Position | undefined;
+    const parts: { readonly page: Page; readonly wanted: readonly number[] }[] = [];
     while (position === undefined || events.length < limits.maxEvents) {
       const queued = this.#pages[0];
       if (queued === undefined) break;
@@ -113,6 +116,7 @@ export class PageQueue {
         bytes += sizeOf(event);
         queued.taken++;
       }
+      parts.push({ page, wanted: wanted.slice(takenBefore, queued.taken) });
       if (queued.taken < wanted.length) {
         if (queued.taken > takenBefore) position = page.positionAfter(wanted[queued.taken - 1]!);
         break;
@@ -126,8 +130,26 @@ export class PageQueue {
     if (position === undefined) return undefined;
     this.#events -= events.length;
     if (this.#bytes < this.#maxBytes) this.#wakeReader?.();
-    return { events, position, backlog: backlog || this.#pages.length > 0, filteredCount };
+    return {
+      events,
+      position,
+      backlog: backlog || this.#pages.length > 0,
+      filteredCount,
+      positionAfter: (count) => positionAfter(parts, count),
+    };
   }
+}
+
+function positionAfter(
+  parts: readonly { readonly page: Page; readonly wanted: readonly number[] }[],
+  count: number,
+): Position | undefined {
+  let left = count;
+  for (const { page, wanted } of parts) {
+    if (left > 0 && left <= wanted.length) return page.positionAfter(wanted[left - 1]!);
+    left -= wanted.length;
+  }
+  return undefined;
 }
 
 /** What an event counts for: its payload and about what the objects around it take. */

@@ -1,64 +1,123 @@
-import { Buffer } from "node:buffer";
+import { formatByteSize } from "../core/byte_size.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Quarantine, RejectedEvent } from "../pipeline/ports.ts";
+import { OPEN_FILE, QuarantineFolder, writeAll } from "./quarantine_folder.ts";
+import { formatQuarantineLine } from "./quarantine_line.ts";
+
+/** Where and how much. */
+export interface QuarantineFileOptions {
+  readonly folder: string;
+  /** Most that all files together may hold. */
+  readonly maxBytes: number;
+  readonly clock: Clock;
+  /** A file that would grow beyond it makes room for a new one. @default {16 MiB} */
+  readonly maxFileBytes?: number;
+}
+
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const NEWLINE = new Uint8Array([0x0a]);
 
 /**
- * Rejected events as JSON lines, one an event, on the disk before `put` returns.
- *
- * A line holds when and why the event was rejected, its stream, id, type and time, and the event as
- * it would have been sent (`event`) or, where it could not be made into JSON, its bytes as the server
- * sent them (`raw`, base64).
+ * Rejected events as JSON lines, one an event, on the disk before `put` returns. What is full gets a
+ * number in its name; when all of it together is full, nothing is taken any more until there is room.
  */
 export class QuarantineFile implements Quarantine {
-  readonly #folder: string;
-  readonly #clock: Clock;
+  readonly #options: QuarantineFileOptions;
+  readonly #folder: QuarantineFolder;
   #tail: Promise<void> = Promise.resolve();
+  /** Bytes in all files; undefined when they must be counted. */
+  #bytes: number | undefined;
 
-  constructor(options: { readonly folder: string; readonly clock: Clock }) {
-    this.#folder = options.folder;
-    this.#clock = options.clock;
+  constructor(options: QuarantineFileOptions) {
+    this.#options = options;
+    this.#folder = new QuarantineFolder(options.folder);
   }
 
-  /** Where the lines go. */
+  /** Where the next line goes. */
   get path(): string {
-    return `${this.#folder}/events.jsonl`;
+    return `${this.#options.folder}/${OPEN_FILE}`;
   }
 
   /** @throws {Fault} of kind `state`. */
   put(rejected: RejectedEvent): Promise<void> {
-    const written = this.#tail.then(() => this.#append(formatLine(rejected, this.#clock.nowMs())));
+    const line = formatQuarantineLine(rejected, this.#options.clock.nowMs());
+    const written = this.#tail.then(() => this.#put(line));
     this.#tail = written.catch(() => {});
     return written;
   }
 
-  async #append(line: Uint8Array): Promise<void> {
+  async #put(line: Uint8Array): Promise<void> {
     try {
-      await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      using file = await Deno.open(this.path, {
-        read: true,
-        write: true,
-        create: true,
-        mode: 0o600,
-      });
-      const end = await file.seek(0, Deno.SeekMode.End);
-      try {
-        if (end > 0 && !await endsWithNewline(file)) await writeAll(file, new Uint8Array([0x0a]));
-        await writeAll(file, line);
-        await file.sync();
-      } catch (error) {
-        // A disk that filled up half-way leaves no half line behind.
-        await file.truncate(end).catch(() => {});
-        throw error;
-      }
+      await this.#reserve(line.length);
+      await this.#append(line);
     } catch (error) {
+      this.#bytes = undefined;
+      if (error instanceof Fault) throw error;
       throw new Fault(
         "state",
         `Cannot write to the quarantine '${this.path}': ${formatError(error)}`,
+        { hint: "The event is held back until there is room" },
+      );
+    }
+  }
+
+  /** Makes sure that there is room. What is empty takes one event of any size, or none ever could. */
+  async #reserve(bytes: number): Promise<void> {
+    const { folder, maxBytes } = this.#options;
+    if (this.#bytes === undefined || this.#bytes + bytes > maxBytes) {
+      // Somebody may have moved files away.
+      const files = await this.#folder.listFiles();
+      this.#bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    }
+    if (this.#bytes > 0 && this.#bytes + bytes > maxBytes) {
+      throw new Fault(
+        "state",
+        `The quarantine '${folder}' is full: it holds ${formatByteSize(this.#bytes)}, and ` +
+          `quarantine-max-size is ${formatByteSize(maxBytes)}`,
         {
-          hint: "The event is held back until there is room",
+          hint: "The event and all behind it are held back. Find out why so many are refused: " +
+            "state quarantine list. To make room, stop and run state quarantine replay --all, or " +
+            "drop; or start with a larger quarantine-max-size",
         },
       );
+    }
+  }
+
+  async #append(line: Uint8Array): Promise<void> {
+    await Deno.mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    const size = await this.#sizeOfOpenFile();
+    if (size > 0 && size + line.length > (this.#options.maxFileBytes ?? MAX_FILE_BYTES)) {
+      await Deno.rename(this.path, await this.#folder.nextFullPath());
+    }
+    using file = await Deno.open(this.path, {
+      read: true,
+      write: true,
+      create: true,
+      mode: 0o600,
+    });
+    const end = await file.seek(0, Deno.SeekMode.End);
+    const isWhole = end === 0 || await endsWithNewline(file);
+    const parts = isWhole ? [line] : [NEWLINE, line];
+    try {
+      await writeAll(file, parts);
+      await file.sync();
+      // A new file is on the disk when its name is.
+      if (end === 0) await this.#folder.sync();
+    } catch (error) {
+      // A disk that filled up half-way leaves no half line behind.
+      await file.truncate(end).catch(() => {});
+      throw error;
+    }
+    this.#bytes = (this.#bytes ?? 0) + line.length;
+  }
+
+  async #sizeOfOpenFile(): Promise<number> {
+    try {
+      return (await Deno.stat(this.path)).size;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return 0;
+      throw error;
     }
   }
 }
@@ -68,38 +127,5 @@ async function endsWithNewline(file: Deno.FsFile): Promise<boolean> {
   await file.seek(-1, Deno.SeekMode.End);
   const last = new Uint8Array(1);
   await file.read(last);
-  return last[0] === 0x0a;
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
-function formatLine({ event, reason, streamId }: RejectedEvent, nowMs: number): Uint8Array {
-  const head = JSON.stringify({
-    quarantinedAt: new Date(nowMs).toISOString(),
-    stream: streamId,
-    reason,
-    id: event.id,
-    type: event.type,
-    time: formatTime(event.timeMs),
-  });
-  // The payload goes in as the bytes that it is.
-  const payload = event.defect === undefined
-    ? event.json
-    : new TextEncoder().encode(`"${Buffer.from(event.defect.raw).toString("base64")}"`);
-  const start = new TextEncoder().encode(
-    `${head.slice(0, -1)},"${event.defect === undefined ? "event" : "raw"}":`,
-  );
-  const line = new Uint8Array(start.length + payload.length + 2);
-  line.set(start);
-  line.set(payload, start.length);
-  line.set([0x7d, 0x0a], start.length + payload.length);
-  return line;
-}
-
-/** A server may send a time that no calendar has; it is kept as the number that it is. */
-function formatTime(timeMs: number): string | number {
-  const time = new Date(timeMs);
-  return isNaN(time.getTime()) ? timeMs : time.toISOString();
+  return last[0] === NEWLINE[0];
 }

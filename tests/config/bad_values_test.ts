@@ -209,6 +209,30 @@ const VALUES: readonly RefusedSettings[] = [
     ],
   },
   {
+    title: "a size in a unit that is none",
+    args: ["--quarantine-max-size", "1 elephant"],
+    exitCode: 78,
+    lines: [
+      '--quarantine-max-size "1 elephant": Unknown unit "elephant" in the number of bytes "1 elephant". Write it like 512MiB or 1GiB.',
+    ],
+  },
+  {
+    title: "a size that is too small",
+    toml: "quarantine-max-size = 1024",
+    exitCode: 78,
+    lines: [
+      'quarantine-max-size = "1024" (file handler.toml, line 7): Is too small. Give at least 1MiB.',
+    ],
+  },
+  {
+    title: "a word for rejected events that is none",
+    env: { FDFWD_ON_REJECTED: "hold" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_ON_REJECTED="hold": Not one of quarantine, halt. Did you mean halt?',
+    ],
+  },
+  {
     title: "a start time without an offset",
     toml: "start-time = 2021-01-01T00:00:00",
     exitCode: 78,

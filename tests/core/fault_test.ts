@@ -11,6 +11,7 @@ const KINDS: readonly [FaultKind, number, boolean][] = [
   ["protocol", 1, true],
   ["missing", 1, true],
   ["unsupported", 1, true],
+  ["rejected", 1, false],
   ["state", 1, false],
   ["internal", 1, false],
 ];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { AuditEvent } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
+import { QuarantineFolder } from "../../src/state/quarantine_folder.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { makeEvent } from "../support/pipeline_ports.ts";
 import { startStateProcess } from "../support/state_process.ts";
@@ -9,8 +10,25 @@ import { type TemporaryFolder, temporaryFolder } from "../support/temporary_fold
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-function openQuarantine(folder: TemporaryFolder): QuarantineFile {
-  return new QuarantineFile({ folder: folder.join("quarantine"), clock: new FakeClock(NOW_MS) });
+function openQuarantine(
+  folder: TemporaryFolder,
+  options: { maxBytes?: number; maxFileBytes?: number } = {},
+): QuarantineFile {
+  return new QuarantineFile({
+    folder: folder.join("quarantine"),
+    clock: new FakeClock(NOW_MS),
+    maxBytes: 2 ** 30,
+    ...options,
+  });
+}
+
+/** Names and lengths of the files, in the order of their names. */
+async function readSizes(folder: TemporaryFolder): Promise<[string, number][]> {
+  const sizes: [string, number][] = [];
+  for await (const { name } of Deno.readDir(folder.join("quarantine"))) {
+    sizes.push([name, (await Deno.stat(folder.join(`quarantine/${name}`))).size]);
+  }
+  return sizes.sort();
 }
 
 async function readLines(quarantine: QuarantineFile): Promise<string[]> {
@@ -88,11 +106,68 @@ Deno.test("QuarantineFile.put() adds to what earlier runs left", async () => {
   assert.deepEqual(lines.map((line) => JSON.parse(line).id), ["a", "b"]);
 });
 
+Deno.test("QuarantineFile.put() begins a new file before one grows beyond its size, and renames none twice", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = openQuarantine(folder, { maxFileBytes: 3000 });
+  for (let i = 0; i < 5; i++) await quarantine.put(reject(makeEvent(`e${i}`, { bytes: 1000 })));
+  // Another run goes on where this one ended.
+  const next = openQuarantine(folder, { maxFileBytes: 3000 });
+  await next.put(reject(makeEvent("e5", { bytes: 5000 })));
+  await next.put(reject(makeEvent("e6")));
+  const sizes = await readSizes(folder);
+  assert.deepEqual(sizes.map(([name]) => name), [
+    "events-000001.jsonl",
+    "events-000002.jsonl",
+    "events-000003.jsonl",
+    "events-000004.jsonl",
+    "events.jsonl",
+  ]);
+  const entries = await Array.fromAsync(new QuarantineFolder(folder.join("quarantine")).read());
+  assert.deepEqual(
+    entries.map(({ content }) => "id" in content ? content.id : content.defect),
+    ["e0", "e1", "e2", "e3", "e4", "e5", "e6"],
+  );
+  // Only an event that is larger alone makes a larger file.
+  assert.deepEqual(sizes.map(([, bytes]) => bytes > 3000), [false, false, false, true, false]);
+});
+
+Deno.test("QuarantineFile.put() takes nothing when all is full, says what to do, and goes on when there is room", async () => {
+  await using folder = await temporaryFolder();
+  const options = { maxFileBytes: 3000, maxBytes: 6000 };
+  const quarantine = openQuarantine(folder, options);
+  for (let i = 0; i < 4; i++) await quarantine.put(reject(makeEvent(`e${i}`, { bytes: 1200 })));
+  const before = await readSizes(folder);
+  for (const refusing of [quarantine, openQuarantine(folder, options)]) {
+    await assert.rejects(
+      refusing.put(reject(makeEvent("late", { bytes: 1200 }))),
+      (error: Fault) =>
+        error.kind === "state" &&
+        /^The quarantine '.*\/quarantine' is full: it holds 5\.\d KiB, and quarantine-max-size is 5\.8 KiB\. The event and all behind it are held back\. /
+          .test(error.text) &&
+        /state quarantine replay --all/.test(error.text),
+    );
+  }
+  assert.deepEqual(await readSizes(folder), before);
+  await Deno.remove(folder.join("quarantine/events-000001.jsonl"));
+  await quarantine.put(reject(makeEvent("late", { bytes: 1200 })));
+  assert.match((await readLines(quarantine)).at(-1)!, /"id":"late"/);
+});
+
+Deno.test("QuarantineFile.put() takes one event of any size when it is empty", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = openQuarantine(folder, { maxBytes: 1000 });
+  await quarantine.put(reject(makeEvent("large", { bytes: 100_000 })));
+  assert.equal((await readLines(quarantine)).length, 1);
+  await assert.rejects(quarantine.put(reject(makeEvent("small"))), /is full/);
+});
+
 Deno.test("QuarantineFile keeps its file and folder from other users", async () => {
   await using folder = await temporaryFolder();
-  const quarantine = openQuarantine(folder);
-  await quarantine.put(reject(makeEvent("id")));
+  const quarantine = openQuarantine(folder, { maxFileBytes: 1000 });
+  for (const id of ["a", "b"]) await quarantine.put(reject(makeEvent(id, { bytes: 1000 })));
   assert.equal((await Deno.stat(quarantine.path)).mode! & 0o777, 0o600);
+  const full = folder.join("quarantine/events-000001.jsonl");
+  assert.equal((await Deno.stat(full)).mode! & 0o777, 0o600);
   assert.equal((await Deno.stat(folder.join("quarantine"))).mode! & 0o777, 0o700);
 });
 

@@ -48,7 +48,7 @@ switch (command) {
     break;
   }
   case "reject": {
-    const quarantine = new QuarantineFile({ folder: path, clock: systemClock });
+    const quarantine = new QuarantineFile({ folder: path, maxBytes: 2 ** 30, clock: systemClock });
     const json = new TextEncoder().encode(JSON.stringify({ pad: "x".repeat(3000) }));
     await countUp((at) =>
       quarantine.put({
