@@ -57,3 +57,17 @@ export function documentedTomlPathOf(name: SettingName): string | undefined {
 
 /** Every environment variable that is read: what the program must be permitted to see. */
 export const ENVIRONMENT_NAMES: readonly string[] = SETTING_NAMES.flatMap(environmentNamesOf);
+
+/**
+ * Variables that no setting has, and that are easily taken for those of one: with the other of the two
+ * prefixes, or derived from a TOML path. They are looked for, so that a person can be told.
+ */
+export const NEAR_ENVIRONMENT_NAMES: readonly string[] = [
+  ...new Set([
+    ...ENVIRONMENT_NAMES.map((name) =>
+      name.startsWith("FDFWD") ? name.replace("FDFWD", "FDWRD") : name.replace("FDWRD", "FDFWD")
+    ),
+    ...SETTING_NAMES.flatMap(tomlPathsOf)
+      .map((path) => `FDFWD_${path.replaceAll(/[.-]/g, "_").toUpperCase()}`),
+  ]),
+].filter((name) => !ENVIRONMENT_NAMES.includes(name));

@@ -1,0 +1,22 @@
+import { ENVIRONMENT_NAMES, NEAR_ENVIRONMENT_NAMES } from "../config/setting_names.ts";
+
+/** What is read of the environment besides settings. scripts/permissions has these names too. */
+const SYSTEM_NAMES = ["HOME", "USERPROFILE", "TERM", "NO_COLOR"] as const;
+
+/**
+ * Every variable that is looked at. The environment as a whole cannot be asked for: it may hold the
+ * secrets of others, and the program is not permitted to see it.
+ */
+export const PROCESS_ENVIRONMENT_NAMES: readonly string[] = [
+  ...new Set([...SYSTEM_NAMES, ...ENVIRONMENT_NAMES, ...NEAR_ENVIRONMENT_NAMES]),
+];
+
+/** What the program needs to know of its environment. */
+export function readProcessEnvironment(): { readonly [name: string]: string } {
+  const env: { [name: string]: string } = {};
+  for (const name of PROCESS_ENVIRONMENT_NAMES) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
