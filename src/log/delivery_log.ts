@@ -12,10 +12,11 @@ export interface DeliveryLogOptions {
 }
 
 const SESSION = "session/";
-const CHUNK = "chunk/";
+/** The streams that the audit log is read by: pages, and the listing of chunks. */
+const LOG_STREAMS = ["log", "bulk"];
 const MAX_TOLD_OF_BACKLOG = 20;
-/** While catching up, one line stands for the events of so long. */
-const SUMMARY_MS = 1000;
+/** The end of a backlog that lasts so long is told, though an earlier end was. */
+const LONG_BACKLOG_MS = 10_000;
 /** Reasons that differ each time are told of so often; then only attempts 2, 4, 8 … are. */
 const MAX_REASONS = 10;
 const PEERS: { readonly [peer in Retry["peer"]]: string } = {
@@ -25,8 +26,8 @@ const PEERS: { readonly [peer in Retry["peer"]]: string } = {
 };
 
 /**
- * Logs what the pipeline does: each event while live, one summary line a second while catching up,
- * each outage at its beginning, at growing intervals and at its end.
+ * Logs what the pipeline does: each event while live, each outage at its beginning, at growing
+ * intervals and at its end. How a backlog goes down is not told here.
  */
 export class DeliveryLog implements PipelineObserver {
   readonly #options: DeliveryLogOptions;
@@ -36,10 +37,10 @@ export class DeliveryLog implements PipelineObserver {
   #rejectedCount = 0;
   #filteredCount = 0;
   #abandonedCount = 0;
-  #summaryCount = 0;
-  #summarySinceMs = 0;
-  #summaryLast: AuditEvent | undefined;
   #isCatchingUp = false;
+  /** When the backlog under way began, on the monotonic clock. */
+  #behindSinceMs: number | undefined;
+  #isCaughtUpTold = false;
   /** Streams that `stalled` told of. */
   readonly #stalled = new Set<string>();
   /** Reasons told of in each outage. */
@@ -56,24 +57,18 @@ export class DeliveryLog implements PipelineObserver {
       return;
     }
     this.#deliveredCount += events.length;
-    const nowMs = clock.monotonicMs();
     // The end of a backlog comes in one piece; telling each event of it would be a flood.
     const isFlood = this.#isCatchingUp && events.length > MAX_TOLD_OF_BACKLOG;
     if (!backlog && !isFlood) {
       this.#isCatchingUp = false;
-      this.#writeSummary(nowMs);
       for (const event of events) logger.info(sentMessage, describeEvent(event));
       return;
     }
     if (logger.isDebug) {
       for (const event of events) logger.debug(sentMessage, describeEvent(event));
     }
-    // Nothing is known of the time that the first events took.
-    if (!this.#isCatchingUp) this.#summarySinceMs = nowMs - SUMMARY_MS;
     this.#isCatchingUp = true;
-    this.#summaryCount += events.length;
-    this.#summaryLast = events.at(-1);
-    if (nowMs - this.#summarySinceMs >= SUMMARY_MS) this.#writeSummary(nowMs);
+    this.#behindSinceMs ??= clock.monotonicMs();
   }
 
   filtered(_streamId: string, count: number): void {
@@ -91,6 +86,7 @@ export class DeliveryLog implements PipelineObserver {
 
   retrying({ attempt, delayMs, lasting, peer, reason, streamId }: Retry): void {
     const { logger } = this.#options;
+    if (LOG_STREAMS.includes(streamId)) this.#isCaughtUpTold = false;
     const message = lasting
       ? `${PEERS[peer]} needs attention, trying again: ${reason}`
       : `${PEERS[peer]} is not available, trying again: ${reason}`;
@@ -109,6 +105,7 @@ export class DeliveryLog implements PipelineObserver {
 
   stalled(streamId: string, reason: string): void {
     this.#stalled.add(streamId);
+    this.#isCaughtUpTold = false;
     this.#options.logger.warning(`No progress: ${reason}`, { stream: streamId });
   }
 
@@ -125,10 +122,14 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   caughtUp(streamId: string): void {
-    // The end of one chunk is not that of the log.
-    if (streamId.startsWith(CHUNK)) return;
+    // The end of one chunk or recording is not that of the log.
+    if (!LOG_STREAMS.includes(streamId)) return;
+    const behindMs = this.#options.clock.monotonicMs() - (this.#behindSinceMs ?? Infinity);
+    this.#behindSinceMs = undefined;
     this.#isCatchingUp = false;
-    this.#writeSummary(this.#options.clock.monotonicMs());
+    // A look that finds a few pages of news is none to tell of the end of.
+    if (this.#isCaughtUpTold && behindMs < LONG_BACKLOG_MS) return;
+    this.#isCaughtUpTold = true;
     this.#options.logger.info("Caught up with the audit log, waiting for new events", {
       stream: streamId,
       sent: this.#deliveredCount,
@@ -161,9 +162,8 @@ export class DeliveryLog implements PipelineObserver {
     this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
   }
 
-  /** Writes the last summary line and the totals of the run. */
+  /** Writes the totals of the run. */
   finish(): void {
-    this.#writeSummary(this.#options.clock.monotonicMs());
     this.#options.logger.info("Stopped", {
       sent: this.#deliveredCount,
       skipped: this.#filteredCount,
@@ -179,21 +179,6 @@ export class DeliveryLog implements PipelineObserver {
     if (told.has(reason) || told.size >= MAX_REASONS) return false;
     told.add(reason);
     return true;
-  }
-
-  #writeSummary(nowMs: number): void {
-    const last = this.#summaryLast;
-    if (last === undefined) return;
-    const seconds = Math.max(nowMs - this.#summarySinceMs, 1) / 1000;
-    this.#options.logger.info(`${this.#options.sentMessage.replace("Event", "Events")}`, {
-      count: this.#summaryCount,
-      per_second: Math.round(this.#summaryCount / Math.max(seconds, 0.001)),
-      up_to: formatEventTime(last.timeMs),
-      total: this.#deliveredCount,
-    });
-    this.#summaryCount = 0;
-    this.#summaryLast = undefined;
-    this.#summarySinceMs = nowMs;
   }
 }
 

@@ -154,7 +154,7 @@ export class ChunkScheduler {
     }
     if (stop.aborted) return false;
     const isIdle = isCurrent && found === 0 && this.#countPending() === 0;
-    if (isIdle && !this.#isLive) observer.caughtUp("bulk");
+    if (isIdle) observer.caughtUp("bulk");
     this.#isLive ||= isIdle;
     await this.#settle(progress, isIdle ? startMs : undefined);
     return isIdle;

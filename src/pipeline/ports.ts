@@ -155,7 +155,7 @@ export interface PipelineObserver {
   stalled(streamId: string, reason: string): void;
   /** What `retrying` or `stalled` told of works again, after so many failed attempts. */
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void;
-  /** Everything that the source had is delivered. */
+  /** Everything that the source had is delivered; may be told again while that stays so. */
   caughtUp(streamId: string): void;
   /** A stream with an end has come to it. */
   finished(streamId: string): void;
