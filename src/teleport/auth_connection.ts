@@ -6,6 +6,7 @@ import { AuthSessions } from "./auth_sessions.ts";
 import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
+import { joinWrites } from "./join_writes.ts";
 import { AUTH_SERVER_NAME, checkAuthServer } from "./server_identity.ts";
 
 /** Longest time to a finished TLS handshake; the official client's dial time-out. */
@@ -55,8 +56,6 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     readMaxBytes: RECEIVE_MAX_BYTES,
     // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
     acceptCompression: [],
-    // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
-    acceptCompression: [],
     defaultTimeoutMs: options.callTimeoutMs ?? 60_000,
   });
   return {
@@ -88,5 +87,6 @@ function dial(host: string, port: number, credentials: TeleportKeyMaterial): TLS
     );
   });
   socket.once("secureConnect", () => socket.setTimeout(0));
+  joinWrites(socket);
   return socket;
 }
