@@ -12,10 +12,13 @@ import { type AuthConnection, createAuthConnection } from "../teleport/auth_conn
 import type { TeleportCredentials } from "../teleport/credentials.ts";
 import { CredentialWatch } from "./credential_watch.ts";
 import { createSinks } from "./create_sinks.ts";
+import type { Diagnostics } from "./diagnostics.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { openStore } from "./open_store.ts";
 import { runStreams } from "./run_streams.ts";
 import type { StopSignals } from "./stop_signals.ts";
+import { watchRun } from "./watch_run.ts";
+import { watchServerTime } from "./watch_server_time.ts";
 
 /** What forwarding needs, all of it checked. */
 export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
@@ -25,6 +28,7 @@ export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
   readonly pid: number;
   readonly credentials: TeleportCredentials;
   readonly receiverTls: ReceiverTls;
+  readonly diagnostics: Diagnostics;
 }
 
 const GOODBYE_MS = 20;
@@ -47,6 +51,8 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const credentialWatch = new CredentialWatch(input);
   const { useCredentials } = connection;
   goodbye.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
+  const { isServed, status } = input.diagnostics;
+  status.useCredentials(credentialWatch.statuses);
   const observer = new DeliveryLog({
     logger,
     clock,
@@ -54,8 +60,10 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   });
   const firstPosition = await readFirstPosition(input, { store, connection, folder });
   if (firstPosition === undefined) return;
+  status.readFrom(firstPosition.fromMs);
+  if (isServed) goodbye.use(watchServerTime({ clock, status, auditLog: connection.auditLog }));
   try {
-    await runStreams({
+    const forwarding = watchRun({
       ...input,
       store,
       connection,
@@ -68,7 +76,9 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
           clock,
         }),
       sinkFor: sinks.sinkFor,
-    }, { firstPosition, logger });
+      status,
+    });
+    await runStreams(forwarding, { firstPosition, logger });
   } finally {
     observer.finish();
   }

@@ -5,11 +5,13 @@ import type { Position } from "../core/position.ts";
 import { type ForwardOptions, forwardStream } from "../pipeline/forward_stream.ts";
 import type {
   EventStream,
+  PipelineMeter,
   PipelineObserver,
   PositionStore,
   Quarantine,
   Sink,
 } from "../pipeline/ports.ts";
+import type { RunStatus } from "../diagnostics/run_status.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
 import type { StopSignals } from "./stop_signals.ts";
 
@@ -21,6 +23,9 @@ export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
   readonly store: PositionStore;
   readonly quarantine: Quarantine;
   readonly observer: PipelineObserver;
+  readonly meter: PipelineMeter;
+  /** What is known of the run; it is told how the log is read and what is left to do. */
+  readonly status: RunStatus;
   /** Where events for a URL of the receiver go. */
   readonly sinkFor: (url: string) => Sink;
 }
@@ -39,10 +44,10 @@ export function toForwardOptions(
   forwarding: Forwarding,
   stream: StreamForwarding,
 ): Omit<ForwardOptions, "position"> {
-  const { abort, clock, config, observer, quarantine, sinkFor, store } = forwarding;
+  const { abort, clock, config, meter, observer, quarantine, sinkFor, store } = forwarding;
   const haltOnRejected = config.onRejected === "halt";
   const sink = sinkFor(stream.url);
-  return { ...stream, abort, clock, haltOnRejected, observer, quarantine, store, sink };
+  return { ...stream, abort, clock, haltOnRejected, meter, observer, quarantine, store, sink };
 }
 
 /** Forwards one stream from a position to its end. @throws {Fault} */

@@ -95,7 +95,7 @@ export class LogForwarding {
   }
 
   async #runBulk(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
-    const { clock, config, connection: { auditLog }, observer, store } = this.#forwarding;
+    const { clock, config, connection: { auditLog }, observer, status, store } = this.#forwarding;
     let position = await this.#readBulkPosition(firstPosition);
     const isDone = createLogCheck(position.log);
     const idleMs = config.teleportTimeoutMs;
@@ -127,7 +127,12 @@ export class LogForwarding {
         await store.commit({ streamId: "bulk", position: encodeBulkPosition(position) });
       },
     });
-    await scheduler.run(position.date);
+    status.useChunks(() => scheduler.counts);
+    try {
+      await scheduler.run(position.date);
+    } finally {
+      status.useChunks(() => undefined);
+    }
   }
 
   async #readBulkPosition(firstPosition: LogPosition): Promise<BulkPosition> {

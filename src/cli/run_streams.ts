@@ -21,6 +21,7 @@ export async function runStreams(
   const forwarding = { ...all, stop: AbortSignal.any([all.stop, ended.signal]) };
   // Reading a recording is an event of its own in the audit log: a dry run leaves no such traces.
   const sessions = forwarding.config.dryRun ? undefined : createSessionScheduler(forwarding);
+  if (sessions !== undefined) all.status.useSessions(() => sessions.counts);
   const left = await sessions?.load() ?? 0;
   if (left > 0) logger.info("Session recordings are waiting from an earlier run", { count: left });
   const lockout = createLockout(forwarding, logger);
@@ -28,7 +29,10 @@ export async function runStreams(
   const log = new LogForwarding(forwarding, {
     sessions,
     lockout,
-    onMode: (mode) => logger.info(MODES[mode]),
+    onMode(mode) {
+      all.status.useMode(mode);
+      logger.info(MODES[mode]);
+    },
   });
   const running = [
     log.run(firstPosition).then(() => lockout?.settled()).then(() => sessions?.drain()),

@@ -13,6 +13,7 @@ import type { ReceiverTls } from "../fluentd/lane.ts";
 import { createLogger } from "../log/create_logger.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
 import { credentialPathsOf, receiverTlsPathsOf } from "./credential_paths.ts";
+import { openDiagnostics } from "./diagnostics.ts";
 import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { listenForStop } from "./stop_signals.ts";
@@ -57,8 +58,15 @@ export async function runStart(input: CliInput): Promise<number> {
     signals.stop.addEventListener("abort", () => {
       logger.info("Stopping once Fluentd has answered; a second signal stops at once");
     });
+    await using diagnostics = await openDiagnostics({
+      loaded,
+      logger,
+      clock: systemClock,
+      stop: signals.stop,
+    });
     await forwardLog({
       config,
+      diagnostics,
       logger,
       clock: systemClock,
       pid: input.pid,

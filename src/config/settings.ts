@@ -335,3 +335,12 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 export function settingOf(name: SettingName): Setting {
   return SETTINGS[name];
 }
+
+  "diagnostics-addr": {
+    kind: "address",
+    group: "Diagnostics",
+    defaultPort: 3000,
+    example: "127.0.0.1:3000",
+    unset: "nothing is served",
+    doc: "Host and port to serve metrics, probes and a status page on, without authentication",
+  },

@@ -166,10 +166,6 @@ export const METRICS = {
   heap_used_bytes: { type: "gauge", help: "JavaScript heap in use" },
   heap_size_bytes: { type: "gauge", help: "JavaScript heap held" },
   external_memory_bytes: { type: "gauge", help: "Memory that JavaScript objects hold outside" },
-  event_loop_delay_seconds: {
-    type: "gauge",
-    help: "Longest time of the last minute that the process took to come to a thing that was due",
-  },
 } as const satisfies { readonly [name: string]: Metric };
 
 /** Name of a metric without the prefix. */

@@ -85,6 +85,11 @@ export class ChunkScheduler {
     this.#pool = new StreamPool({ clock, concurrency, stop, run });
   }
 
+  /** Known chunks that are not done. */
+  get counts(): StreamPool["counts"] {
+    return this.#pool.counts;
+  }
+
   /** Whether everything there was is forwarded, so that what comes now is news. */
   get isLive(): boolean {
     return this.#isLive;

@@ -65,6 +65,11 @@ export class SessionScheduler {
     return count;
   }
 
+  /** Recordings that are not done. */
+  get counts(): StreamPool["counts"] {
+    return this.#pool.counts;
+  }
+
   /** Takes up sessions that were committed just now. */
   open(streams: readonly StreamPosition[]): void {
     for (const { streamId } of streams) {

@@ -2,9 +2,10 @@ import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Fault } from "../core/fault.ts";
 import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
-import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
+import { readNewestEventTime } from "./newest_event.ts";
 
 /** The calls that are tried. */
 export type ProbedAuditLog = Pick<
@@ -13,11 +14,8 @@ export type ProbedAuditLog = Pick<
 >;
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Oldest server that has the calls for events without types. */
 const OLDEST_MAJOR = 13;
-/** On the wire 1 means descending (proto/teleport/auditlog). */
-const NEWEST_FIRST = Order.ASCENDING;
 
 /** What cannot be tried without a trace in the audit log. */
 const UNTRIED = [
@@ -58,19 +56,10 @@ export async function probeEventRead(
   signal: AbortSignal,
 ): Promise<EventReadProbe> {
   try {
-    const { items } = await auditLog.getUnstructuredEvents({
-      namespace: "default",
-      startDate: timestampFromMs(nowMs - DAY_MS),
-      // A day ahead: our clock may be behind the server's.
-      endDate: timestampFromMs(nowMs + DAY_MS),
-      limit: 1,
-      order: NEWEST_FIRST,
-    }, { signal });
-    const time = items[0]?.time;
-    if (time === undefined) {
+    const newestMs = await readNewestEventTime(auditLog, nowMs, signal);
+    if (newestMs === undefined) {
       return { finding: ok("Events may be read; there is none of today", { details: UNTRIED }) };
     }
-    const newestMs = Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
     const newest = `the newest is of ${new Date(newestMs).toISOString()}`;
     return { finding: ok(`Events may be read; ${newest}`, { details: UNTRIED }), newestMs };
   } catch (error) {

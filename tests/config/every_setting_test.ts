@@ -78,6 +78,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
 };
 
 for (const name of SETTING_NAMES) {
+  "diagnostics-addr": { text: "[::1]:3001", value: { host: "::1", port: 3001 } },
   const { text, toml } = SAMPLES[name];
   const flag = flagOf(name);
   if (flag !== undefined) {

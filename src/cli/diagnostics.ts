@@ -1,0 +1,88 @@
+import type { LoadedConfig } from "../config/load_config.ts";
+import { formatSource } from "../config/source.ts";
+import { redactUrl } from "../config/url_text.ts";
+import { formatAddress } from "../config/address_text.ts";
+import type { Clock } from "../core/clock.ts";
+import { formatError } from "../core/fault.ts";
+import type { Logger } from "../core/logger.ts";
+import { openDiagnosticsServer, type Route } from "../diagnostics/diagnostics_server.ts";
+import { createProbeRoutes } from "../diagnostics/probe_routes.ts";
+import { RunStatus } from "../diagnostics/run_status.ts";
+import { storageFolderFor } from "../state/storage_folder.ts";
+import { listenForStateRequest } from "./state_signal.ts";
+import { VERSION } from "./version.ts";
+
+/** What a run tells about itself, and to whom. */
+export interface Diagnostics extends AsyncDisposable {
+  readonly status: RunStatus;
+  /** Whether somebody may ask over HTTP. */
+  readonly isServed: boolean;
+}
+
+/** What opening takes. */
+export interface OpenDiagnosticsInput {
+  readonly loaded: Pick<LoadedConfig, "config" | "sources">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Aborted when the run is to end. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Begins to keep account of a run, and serves it at `diagnostics-addr` where that is set.
+ *
+ * @throws {Fault} of kind `config` when the address cannot be listened on.
+ */
+export async function openDiagnostics(input: OpenDiagnosticsInput): Promise<Diagnostics> {
+  const { clock, loaded: { config }, logger, stop } = input;
+  await using stack = new AsyncDisposableStack();
+  const status = createStatus(input);
+  stop.addEventListener("abort", () => status.stopping(), { once: true });
+  const severity = config.logSeverity === "debug" ? "info" : config.logSeverity;
+  stack.use(listenForStateRequest(() => status.snapshot(), (line) => logger[severity](line)));
+  const address = config.diagnosticsAddr;
+  if (address !== undefined) {
+    const source = formatSource(input.loaded.sources["diagnostics-addr"]);
+    stack.use(openDiagnosticsServer({
+      ...address,
+      name: `diagnostics-addr '${formatAddress(address)}' (${source})`,
+      routes: await createRoutes(status, clock),
+      onError: (error) => logger.error(`Diagnostics failed: ${formatError(error)}`),
+    }));
+    logger.info("Diagnostics are served", { url: `http://${formatAddress(address)}/` });
+  }
+  const held = stack.move();
+  return {
+    status,
+    isServed: address !== undefined,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+function createStatus({ clock, loaded: { config } }: OpenDiagnosticsInput): RunStatus {
+  return new RunStatus({
+    clock,
+    pollMs: config.timeoutMs,
+    facts: {
+      version: VERSION,
+      teleport: formatAddress(config.teleportAddr),
+      logUrl: redactUrl(config.fluentdUrl),
+      sessionUrl: redactUrl(config.fluentdSessionUrl),
+      storage: storageFolderFor(config.storage, config.teleportAddr),
+      isDryRun: config.dryRun,
+    },
+  });
+}
+
+async function createRoutes(
+  status: RunStatus,
+  clock: Clock,
+): Promise<{ readonly [path: string]: Route }> {
+  // The library for metrics takes time to load, which a run that nobody scrapes need not spend.
+  const { PrometheusMetrics } = await import("../diagnostics/prometheus_metrics.ts");
+  const { createMetricsRoute } = await import("../diagnostics/metrics_route.ts");
+  const metrics = new PrometheusMetrics({ startedAtMs: clock.nowMs() - clock.monotonicMs() });
+  status.measureWith(metrics);
+  const snapshot = () => status.snapshot();
+  return { ...createProbeRoutes(snapshot), "/metrics": createMetricsRoute(metrics, snapshot) };
+}

@@ -1,0 +1,29 @@
+import type { Client } from "@connectrpc/connect";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** On the wire 1 means descending (proto/teleport/auditlog). */
+const NEWEST_FIRST = Order.ASCENDING;
+
+/**
+ * Time of the newest event of the last day in milliseconds since the epoch, undefined when there is
+ * none. Asking leaves no trace in the audit log. @throws what the call failed by.
+ */
+export async function readNewestEventTime(
+  auditLog: Pick<Client<typeof AuditLogService>, "getUnstructuredEvents">,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { items } = await auditLog.getUnstructuredEvents({
+    namespace: "default",
+    startDate: timestampFromMs(nowMs - DAY_MS),
+    // A day ahead: our clock may be behind the server's.
+    endDate: timestampFromMs(nowMs + DAY_MS),
+    limit: 1,
+    order: NEWEST_FIRST,
+  }, { signal });
+  const time = items[0]?.time;
+  if (time === undefined) return undefined;
+  return Number(time.seconds) * 1000 + Math.floor(time.nanos / 1e6);
+}
