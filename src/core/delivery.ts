@@ -7,8 +7,9 @@
  *   and the like are not told apart; `suspect` is set when the request itself may be the reason (a
  *   server error that could come from one event), so that a repeated failure is worth narrowing.
  * - `rejected`: this request will never be taken as it is; some event in it is at fault. `remedy` says
- *   what to look at when it is not an event but the receiver, which refuses all of them.
- * - `misconfigured`: nothing will be taken until someone changes a setting (wrong URL, credentials).
+ *   what to do when it is not an event but the receiver, which refuses all of them.
+ * - `misconfigured`: nothing will be taken until someone changes a setting (wrong URL, credentials);
+ *   `remedy` says which.
  */
 export type Delivery =
   | { readonly kind: "delivered" }
@@ -19,4 +20,4 @@ export type Delivery =
     readonly suspect?: boolean;
   }
   | { readonly kind: "rejected"; readonly reason: string; readonly remedy?: string }
-  | { readonly kind: "misconfigured"; readonly reason: string };
+  | { readonly kind: "misconfigured"; readonly reason: string; readonly remedy?: string };

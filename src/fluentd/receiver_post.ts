@@ -141,7 +141,7 @@ function judgeAnswer(
       });
     case "misconfigured":
       return failed("config", `The receiver refuses: ${delivery.reason}`, {
-        advice: "Check fluentd.url, its path above all",
+        advice: capitalize(delivery.remedy ?? "check fluentd.url, its path above all"),
       });
   }
 }
@@ -178,6 +178,10 @@ function judgeError(error: unknown, tls: ReceiverTls): Finding {
     advice: advice === undefined ? adviceFor(head) : advice[0]!.toUpperCase() + advice.slice(1),
     details,
   });
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function adviceFor(text: string): string {

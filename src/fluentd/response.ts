@@ -15,38 +15,53 @@ export interface ReceiverAnswer {
 /** Longest wish of a receiver that is granted; after that it is asked again. */
 const MAX_RETRY_AFTER_MS = 5 * 60 * 1000;
 
+type Classify = (answer: ReceiverAnswer) => Delivery;
+
+const PATH = "check the path in fluentd.url and fluentd.session-url";
+const NO_INPUT = "the URL must lead to an input for events, such as Fluentd's @type http";
+
 /**
  * Statuses that say more than their class does. Evidence: shared behaviour of Fluentd's in_http, Fluent
- * Bit's in_http, Vector's http_server and Logstash's http input.
+ * Bit's in_http, Vector's http_server and Logstash's http input, and of proxies before them.
  */
-const STATUSES: { readonly [status: number]: (answer: ReceiverAnswer) => Delivery } = {
-  400: rejected,
-  401: (answer) => misconfigured(answer, "the receiver demands other credentials"),
-  403: (answer) => misconfigured(answer, "the receiver forbids it"),
-  404: (answer) => misconfigured(answer, "the path of the URL is not known there"),
-  405: (answer) => misconfigured(answer, "the URL does not take POST"),
-  407: (answer) => misconfigured(answer, "a proxy demands credentials"),
+const STATUSES: { readonly [status: number]: Classify } = {
+  400: classifyBadRequest,
+  401: misconfigured(
+    "the receiver demands other credentials",
+    "check the URL: Fluentd's http input asks for a client certificate and nothing else",
+  ),
+  403: misconfigured(
+    "the receiver forbids it",
+    "check the URL, and whom a proxy before Fluentd lets in",
+  ),
+  404: misconfigured("the path of the URL is not known there", PATH),
+  405: misconfigured("the URL does not take POST", NO_INPUT),
+  407: misconfigured("a proxy demands credentials", "let requests to Fluentd go past the proxy"),
   408: retry,
-  410: (answer) => misconfigured(answer, "the path of the URL is gone"),
-  411: (answer) => misconfigured(answer, "the receiver does not take this kind of request"),
-  413: rejected,
-  414: (answer) => misconfigured(answer, "the URL is too long"),
-  415: rejected,
-  417: (answer) => misconfigured(answer, "the receiver does not take this kind of request"),
-  421: (answer) => misconfigured(answer, "the URL does not belong to this receiver"),
-  422: rejected,
+  410: misconfigured("the path of the URL is gone", PATH),
+  411: misconfigured("the receiver does not take this kind of request", NO_INPUT),
+  413: rejected("raise body_size_limit of Fluentd's http input"),
+  414: misconfigured("the URL is too long", PATH),
+  415: rejected("the receiver must take application/json"),
+  417: misconfigured("the receiver does not take this kind of request", NO_INPUT),
+  421: misconfigured("the URL does not belong to this receiver", "check the host in fluentd.url"),
+  422: rejected(),
   425: retry,
+  426: misconfigured("the receiver demands another protocol", NO_INPUT),
   429: retry,
-  431: (answer) => misconfigured(answer, "the headers are too large for the receiver"),
+  431: misconfigured("the headers are too large for the receiver", PATH),
   500: classifyServerError,
-  501: (answer) => misconfigured(answer, "the receiver does not take this kind of request"),
+  501: misconfigured("the receiver does not take this kind of request", NO_INPUT),
   502: retry,
   503: retry,
   504: retry,
-  505: (answer) => misconfigured(answer, "the receiver does not take this kind of request"),
+  505: misconfigured("the receiver does not take this kind of request", NO_INPUT),
   507: retry,
+  511: misconfigured("the network demands a login", "look at what is between here and Fluentd"),
 };
 
+/** A proxy that ends TLS before the receiver says so by 400 (nginx). */
+const TLS_REFUSED = /SSL certificate|plain HTTP request was sent to HTTPS port/i;
 /** One event is larger than a chunk of the output's buffer (Fluentd, `Buffer::BufferChunkOverflowError`). */
 const TOO_LARGE_FOR_CHUNK = /larger than buffer chunk limit|chunk bytes limit exceeds/i;
 /** The output's buffer is full (Fluentd, `Buffer::BufferOverflowError`); no event is to blame. */
@@ -60,13 +75,25 @@ export function classifyResponse(answer: ReceiverAnswer): Delivery {
   if (status >= 200 && status < 300) return { kind: "delivered" };
   if (status >= 300 && status < 400) {
     const target = answer.location === null ? "" : ` to ${quotePeer(answer.location)}`;
-    return misconfigured(answer, `the receiver redirects${target}; redirects are not followed`);
+    const cause = `the receiver redirects${target}; redirects are not followed`;
+    return misconfigured(cause, "write the final URL into the settings")(answer);
   }
-  return status >= 500 ? { ...retry(answer), suspect: true } : rejected(answer);
+  return status >= 500 ? { ...retry(answer), suspect: true } : rejected()(answer);
+}
+
+function classifyBadRequest(answer: ReceiverAnswer): Delivery {
+  return TLS_REFUSED.test(answer.text)
+    ? misconfigured(
+      "a proxy before the receiver does not accept the connection",
+      "check fluentd.cert, and whether the URL begins with https",
+    )(answer)
+    : rejected("look at <parse> of Fluentd's http input: json, and time_format %iso8601")(answer);
 }
 
 function classifyServerError(answer: ReceiverAnswer): Delivery {
-  if (TOO_LARGE_FOR_CHUNK.test(answer.text)) return rejected(answer);
+  if (TOO_LARGE_FOR_CHUNK.test(answer.text)) {
+    return rejected("raise chunk_limit_size of the output's buffer")(answer);
+  }
   return BUFFER_FULL.test(answer.text) ? retry(answer) : { ...retry(answer), suspect: true };
 }
 
@@ -76,12 +103,17 @@ function retry(answer: ReceiverAnswer): Delivery & { kind: "retry" } {
   return afterMs === undefined ? { kind: "retry", reason } : { kind: "retry", reason, afterMs };
 }
 
-function rejected(answer: ReceiverAnswer): Delivery {
-  return { kind: "rejected", reason: describe(answer) };
+/** @param remedy What to look at when all events are refused. */
+function rejected(remedy = "look at what the receiver expects"): Classify {
+  return (answer) => ({ kind: "rejected", reason: describe(answer), remedy });
 }
 
-function misconfigured(answer: ReceiverAnswer, cause: string): Delivery {
-  return { kind: "misconfigured", reason: `${cause} (${describe(answer)})` };
+function misconfigured(cause: string, remedy: string): Classify {
+  return (answer) => ({
+    kind: "misconfigured",
+    reason: `${cause} (${describe(answer)})`,
+    remedy,
+  });
 }
 
 function describe({ status, text }: ReceiverAnswer): string {

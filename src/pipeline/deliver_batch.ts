@@ -138,7 +138,7 @@ export class BatchDelivery {
           }
           break;
         case "misconfigured":
-          await this.#pause(delivery.reason, { lasting: true });
+          await this.#pause(withRemedy(delivery), { lasting: true });
           break;
       }
     }
@@ -162,7 +162,7 @@ export class BatchDelivery {
     this.#groups.shift();
     this.#suspects.push({ event, reason, remedy, definite: true });
     if (this.#suspects.length < MAX_SUSPECTS) return;
-    await this.#pause(`every event is refused${formatRemedy({ reason, remedy })}`, {
+    await this.#pause(`every event is refused (${reason})${formatRemedy(remedy)}`, {
       lasting: true,
     });
     this.#putBack();
@@ -179,9 +179,10 @@ export class BatchDelivery {
       }
       return;
     }
-    const last = this.#suspects.at(-1)!;
+    const { reason, remedy } = this.#suspects.at(-1)!;
     await this.#pause(
-      `an event is refused, and there is no other yet to compare it with${formatRemedy(last)}`,
+      `an event is refused, and there is no other yet to compare it with (${reason})` +
+        formatRemedy(remedy),
       { lasting: true },
     );
     this.#putBack();
@@ -205,9 +206,11 @@ export class BatchDelivery {
       if (delivery.kind === "delivered") return true;
       if (delivery.kind === "rejected") return false;
       if (delivery.kind === "retry" && delivery.suspect) return false;
-      const lasting = delivery.kind === "misconfigured";
-      const afterMs = delivery.kind === "retry" ? delivery.afterMs : undefined;
-      await this.#pause(delivery.reason, { lasting, afterMs });
+      if (delivery.kind === "misconfigured") {
+        await this.#pause(withRemedy(delivery), { lasting: true });
+      } else {
+        await this.#pause(delivery.reason, { lasting: false, afterMs: delivery.afterMs });
+      }
     }
   }
 
@@ -270,9 +273,12 @@ export class BatchDelivery {
   }
 }
 
-/** The remedy for a receiver that refuses everything, and what it said. */
-function formatRemedy({ reason, remedy }: Pick<Suspect, "reason" | "remedy">): string {
-  return remedy === undefined ? ` (${reason})` : `; ${remedy} (${reason})`;
+function withRemedy({ reason, remedy }: { reason: string; remedy?: string }): string {
+  return `${reason}${formatRemedy(remedy)}`;
+}
+
+function formatRemedy(remedy: string | undefined): string {
+  return remedy === undefined ? "" : `; ${remedy}`;
 }
 
 function describeHalt(event: AuditEvent, reason: string): Fault {

@@ -13,10 +13,10 @@ const STATUSES: { readonly [kind in Delivery["kind"] | "suspect"]: readonly numb
   rejected: [400, 402, 406, 409, 412, 413, 415, 416, 418, 422, 423, 424, 428, 451, 499],
   misconfigured: [
     ...[300, 301, 302, 303, 304, 305, 307, 308],
-    ...[401, 403, 404, 405, 407, 410, 411, 414, 417, 421, 431, 501, 505],
+    ...[401, 403, 404, 405, 407, 410, 411, 414, 417, 421, 426, 431, 501, 505, 511],
   ],
   retry: [408, 425, 429, 502, 503, 504, 507],
-  suspect: [500, 506, 508, 510, 511, 520, 599],
+  suspect: [500, 506, 508, 510, 520, 599],
 };
 
 for (const [kind, statuses] of Object.entries(STATUSES)) {
@@ -27,24 +27,55 @@ for (const [kind, statuses] of Object.entries(STATUSES)) {
       if (delivery.kind === "delivered") return;
       assert.equal("suspect" in delivery && delivery.suspect === true, kind === "suspect");
       assert.match(delivery.reason, new RegExp(`HTTP ${status}: words`));
+      if (delivery.kind !== "retry") assert.match(delivery.remedy ?? "", /^[a-z].{10}.*[^.]$/);
     });
   }
 }
 
-const MEANINGS: readonly [number, RegExp][] = [
-  [401, /credentials/],
-  [403, /forbids/],
-  [404, /path of the URL/],
-  [405, /does not take POST/],
-  [407, /proxy/],
-  [414, /URL is too long/],
+const MEANINGS: readonly [number, RegExp, RegExp][] = [
+  [302, /redirects/, /final URL/],
+  [401, /credentials/, /check the URL/],
+  [403, /forbids/, /proxy/],
+  [404, /path of the URL/, /fluentd\.session-url/],
+  [405, /does not take POST/, /@type http/],
+  [407, /proxy/, /past the proxy/],
+  [414, /URL is too long/, /path/],
 ];
 
-for (const [status, words] of MEANINGS) {
-  Deno.test(`classifyResponse() says in words what HTTP ${status} means`, () => {
+for (const [status, words, remedy] of MEANINGS) {
+  Deno.test(`classifyResponse() says in words what HTTP ${status} means, and what to do`, () => {
     const delivery = classify(status);
     assert.ok(delivery.kind === "misconfigured");
     assert.match(delivery.reason, words);
+    assert.match(delivery.remedy!, remedy);
+  });
+}
+
+const REMEDIES: readonly [number, string, RegExp][] = [
+  [400, "", /<parse>/],
+  [413, "", /body_size_limit/],
+  [415, "", /application\/json/],
+  [500, "record is larger than buffer chunk limit size", /chunk_limit_size/],
+];
+
+for (const [status, text, remedy] of REMEDIES) {
+  Deno.test(`classifyResponse() says what to do about HTTP ${status} '${text}' where all events are refused`, () => {
+    const delivery = classify(status, { text });
+    assert.ok(delivery.kind === "rejected");
+    assert.match(delivery.remedy!, remedy);
+  });
+}
+
+/** What nginx writes under a status of 400 when it ends TLS itself. */
+for (
+  const text of [
+    "<head><title>400 No required SSL certificate was sent</title></head>",
+    "<head><title>400 The SSL certificate error</title></head>",
+    "<center>The plain HTTP request was sent to HTTPS port</center>",
+  ]
+) {
+  Deno.test(`classifyResponse() does not blame an event for '${text.replaceAll(/<[^>]*>/g, "")}'`, () => {
+    assert.equal(classify(400, { text }).kind, "misconfigured");
   });
 }
 
@@ -103,23 +134,25 @@ for (const [value, afterMs] of RETRY_AFTER) {
 const QUOTES: readonly [string, string, string][] = [
   [
     "repeats a status line only once",
-    "400 Bad Request\ninvalid time\n",
-    "HTTP 400: Bad Request invalid time",
+    "422 Unprocessable\ninvalid time\n",
+    "HTTP 422: Unprocessable invalid time",
   ],
-  ["says the status alone where there are no words", " \r\n\t", "HTTP 400"],
-  ["puts several lines on one", "a\r\n\r\nb", "HTTP 400: a b"],
-  ["takes escape sequences apart", "a\x1b[2J\x07\x9b31mb", "HTTP 400: a [2J 31mb"],
-  ["cuts long texts", "x".repeat(5000), `HTTP 400: ${"x".repeat(300)}`],
+  ["says the status alone where there are no words", " \r\n\t", "HTTP 422"],
+  ["puts several lines on one", "a\r\n\r\nb", "HTTP 422: a b"],
+  ["takes escape sequences apart", "a\x1b[2J\x07\x9b31mb", "HTTP 422: a [2J 31mb"],
+  ["cuts long texts", "x".repeat(5000), `HTTP 422: ${"x".repeat(300)}`],
   [
     "leaves no half character at the cut",
     "x".repeat(299) + "🗝",
-    `HTTP 400: ${"x".repeat(299)}\ufffd`,
+    `HTTP 422: ${"x".repeat(299)}\ufffd`,
   ],
 ];
 
 for (const [what, text, reason] of QUOTES) {
   Deno.test(`classifyResponse() ${what}`, () => {
-    assert.deepEqual(classify(400, { text }), { kind: "rejected", reason });
+    const delivery = classify(422, { text });
+    assert.ok(delivery.kind === "rejected");
+    assert.equal(delivery.reason, reason);
   });
 }
 
