@@ -36,7 +36,7 @@ export class RunStatus implements RunObserver {
   readonly #facts: RunFacts;
   readonly #startedAtMs: number;
   readonly #behindAfterMs: number;
-  readonly #serverTime = new ServerTime();
+  readonly #serverTime: ServerTime;
   readonly #minutes = new MinuteCounts();
   readonly #events: { readonly [stream in StreamClass]: Counts } = {
     log: createCounts(),
@@ -80,6 +80,7 @@ export class RunStatus implements RunObserver {
   ) {
     this.#clock = options.clock;
     this.#facts = options.facts;
+    this.#serverTime = new ServerTime(options);
     this.#behindAfterMs = options.pollMs + BEHIND_AFTER_MS;
     this.#startedAtMs = options.clock.nowMs();
   }
@@ -149,10 +150,9 @@ export class RunStatus implements RunObserver {
     this.#events[stream].received += events.length;
     if (stream !== "log") return;
     this.#answered();
-    const last = events.at(-1);
-    if (last === undefined) return;
-    if (backlog) this.#serverTime.saw(last.timeMs, this.#moment());
-    else this.#serverTime.sawNewest(last.timeMs, this.#moment());
+    const newestMs = events.at(-1)?.timeMs;
+    if (!backlog) this.#serverTime.sawEnd(newestMs, this.#moment());
+    else if (newestMs !== undefined) this.#serverTime.saw(newestMs, this.#moment());
   }
 
   queued(streamId: string, waiting: { readonly events: number; readonly bytes: number }): void {
@@ -179,8 +179,10 @@ export class RunStatus implements RunObserver {
     if (stream !== "log") return;
     const { id, timeMs, type } = events.at(-1)!;
     this.#lastEvent = { id, timeMs, type };
-    if (streamId === "log") this.doneUntil(timeMs);
-    this.#measures?.accepted(events, this.#serverTime.at(moment));
+    const serverNowMs = this.#serverTime.at(moment);
+    // An event of a far future says nothing of those before it.
+    if (streamId === "log") this.doneUntil(Math.min(timeMs, serverNowMs));
+    this.#measures?.accepted(events, serverNowMs);
   }
 
   filtered(streamId: string, count: number): void {
@@ -310,7 +312,7 @@ export class RunStatus implements RunObserver {
       candidates.push(moment.monotonicMs - this.#upToDateAtMs);
     }
     if (this.#doneUntilMs !== undefined) {
-      candidates.push(this.#serverTime.at(moment) - this.#doneUntilMs);
+      candidates.push(this.#serverTime.endAt(moment) - this.#doneUntilMs);
     }
     return candidates.length === 0 ? undefined : Math.max(0, Math.min(...candidates));
   }
