@@ -41,7 +41,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "fluentd-cert": { text: "~/there.pem", value: "/home/me/there.pem" },
   "fluentd-key": { text: "~/there.pem", value: "/home/me/there.pem" },
   "fluentd-key-passphrase-file": { text: "there.pem", value: "there.pem" },
-  "fluentd-key-passphrase": { text: "hunter2", value: "hunter2" },
+  "fluentd-key-passphrase": { text: "no real one", value: "no real one" },
   "fluentd-max-connections": { text: "7", value: 7, toml: "7" },
   "fluentd-timeout": { text: "1m30s", value: 90_000 },
   "fluentd-batch-events": { text: "1", value: 1, toml: "1" },
@@ -62,6 +62,9 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "timeout": { text: "1m", value: 60_000 },
   "window-size": { text: "1.5h", value: 5_400_000 },
   "lookback": { text: "90s", value: 90_000 },
+  "stall-after": { text: "2m", value: 120_000 },
+  "fail-fast": { text: "true", value: true },
+  "shutdown-timeout": { text: "10s", value: 10_000 },
   "concurrency": { text: "9", value: 9, toml: "9" },
   "storage": { text: "~/state", value: "/home/me/state" },
   "cursor": { text: "123", value: "123", toml: "123" },
@@ -75,10 +78,10 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "log-severity": { text: "WARN", value: "warning" },
   "log-format": { text: "json", value: "json" },
   "log-output": { text: "~/handler.log", value: "/home/me/handler.log" },
+  "diagnostics-addr": { text: "[::1]:3001", value: { host: "::1", port: 3001 } },
 };
 
 for (const name of SETTING_NAMES) {
-  "diagnostics-addr": { text: "[::1]:3001", value: { host: "::1", port: 3001 } },
   const { text, toml } = SAMPLES[name];
   const flag = flagOf(name);
   if (flag !== undefined) {

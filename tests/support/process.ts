@@ -1,5 +1,6 @@
 /** A child process whose output is read line by line, for tests that start one. */
 import { Bell, within } from "./bell.ts";
+import { findSecret } from "./secrets.ts";
 
 /** What to start. */
 export interface ProcessOptions {
@@ -9,6 +10,11 @@ export interface ProcessOptions {
   /** Whether the child sees none of our environment but `env`. @default {false} */
   readonly clearEnv?: boolean;
   readonly cwd?: string;
+  /**
+   * What it was given to keep to itself. When this is set, empty or not, a process that prints one of
+   * these, or any private key, fails `exit` (see secrets.ts).
+   */
+  readonly secrets?: readonly string[];
 }
 
 /** How a process ended. */
@@ -98,7 +104,21 @@ export class TestProcess implements AsyncDisposable {
     ]);
     this.#exited = { code: status.code, signal: status.signal };
     this.#bell.ring();
+    this.#refuseSecrets();
     return this.#exited;
+  }
+
+  #refuseSecrets(): void {
+    const { secrets } = this.#options;
+    if (secrets === undefined) return;
+    for (const name of ["stdout", "stderr"] as const) {
+      for (const [index, line] of this[name].entries()) {
+        const secret = findSecret(line, secrets);
+        if (secret !== undefined) {
+          throw new Error(`The program printed ${secret} to ${name}, line ${index + 1}`);
+        }
+      }
+    }
   }
 
   async #read(stream: ReadableStream<Uint8Array>, lines: string[]): Promise<void> {

@@ -36,8 +36,10 @@ export function startProgram(options: ProgramOptions): TestProcess {
     if (value !== undefined) env[name] = value;
   }
   if (options.withoutCoverage === true) delete env["DENO_COVERAGE_DIR"];
+  const passphrase = options.env?.["FDFWD_FLUENTD_KEY_PASSPHRASE"] ?? "";
   return new TestProcess({
     command: Deno.env.get("PROGRAM") ?? FROM_SOURCE,
+    secrets: passphrase === "" ? [] : [passphrase],
     args: options.args,
     env: { ...env, ...options.env },
     clearEnv: true,
