@@ -68,7 +68,7 @@ export class LogForwarding {
   }
 
   async #runPaged(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
-    const { clock, config, connection: { auditLog }, store } = this.#forwarding;
+    const { clock, config, connection: { auditLog }, observer, store } = this.#forwarding;
     const bulk = await store.read("bulk");
     if (bulk !== undefined) {
       const position = encodeLogPosition(toLogPosition(decodeBulkPosition(bulk)));
@@ -83,6 +83,10 @@ export class LogForwarding {
       pollMs: config.timeoutMs,
       lookbackMs: config.lookbackMs,
       endWhenCaughtUp: config.exitOnLastEvent,
+      stallMs: config.stallAfterMs,
+      onStalled: (reason) => observer.stalled("log", reason),
+      onMoving: (attempts) => observer.recovered("log", "source", attempts),
+      onPassedOver: (reason) => observer.abandoned("log", reason),
     });
     await superviseStream({
       ...toForwardOptions(this.#forwarding, {

@@ -25,6 +25,20 @@ export const SETTINGS = {
     default: "false",
     doc: "End once the last event has been forwarded",
   },
+  "fail-fast": {
+    kind: "bool",
+    group: "General",
+    default: "false",
+    doc: "End with code 1 when Teleport or Fluentd cannot be reached at the start; else wait for them",
+  },
+  "shutdown-timeout": {
+    kind: "duration",
+    group: "General",
+    default: "5s",
+    min: "0s",
+    doc:
+      "Time that requests under way have to finish after the first SIGTERM or SIGINT; 0s cuts them off",
+  },
 
   "teleport-addr": {
     kind: "address",
@@ -222,6 +236,14 @@ export const SETTINGS = {
     default: "5m",
     min: "0s",
     doc: "How far back events that appear late are still looked for; 0s looks for none",
+  },
+  "stall-after": {
+    kind: "duration",
+    group: "Events",
+    default: "5m",
+    min: "1ms",
+    doc:
+      "How long Teleport may have newer events and not give them before a warning says so, and they are read another way",
   },
   "concurrency": {
     kind: "int",

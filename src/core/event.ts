@@ -7,7 +7,7 @@
 export interface AuditEvent {
   /** Event type, such as `user.login`. */
   readonly type: string;
-  /** Unique id given by the server; a hash of the payload where the event has none; may be blank. */
+  /** Unique id given by the server; a hash of the payload where the event has none; never blank. */
   readonly id: string;
   /** Time of the event, in milliseconds since the epoch; 0 when the server sent none. */
   readonly timeMs: number;

@@ -1,18 +1,37 @@
+import { createHash } from "node:crypto";
 import type { AuditEvent } from "../core/event.ts";
 import { formatError } from "../core/fault.ts";
 import type { EventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { StructJsonWriter } from "./struct_json.ts";
 
-/** Converts an event of the wire; a payload that cannot be written as JSON becomes its `defect`. */
+/** Ids are UUIDs or hashes, and types are a few words. */
+const MAX_ID = 256;
+
+/**
+ * Converts an event of the wire; a payload that cannot be written as JSON becomes its `defect`. An
+ * event without an id gets a hash of its payload for one: what has no name could not be told from
+ * others when it is read again (gravitational/teleport-plugins#271).
+ */
 export function toAuditEvent(message: EventUnstructured, writer: StructJsonWriter): AuditEvent {
-  const { type, id, time, unstructured } = message;
+  const { time, unstructured } = message;
+  const type = message.type.slice(0, MAX_ID);
   const timeMs = time === undefined
     ? 0
     : Number(time.seconds) * 1000 + Math.floor(time.nanos / 1_000_000);
+  const id = message.id.trim() === "" ? hash(unstructured) : shorten(message.id);
   try {
     return { type, id, timeMs, json: writer.write(unstructured) };
   } catch (error) {
     const reason = `Payload is not a well-formed Struct: ${formatError(error)}`;
     return { type, id, timeMs, json: new Uint8Array(0), defect: { reason, raw: unstructured } };
   }
+}
+
+/** An id that no log line and no stored position has room for gives way to its hash. */
+function shorten(id: string): string {
+  return id.length <= MAX_ID ? id : hash(new TextEncoder().encode(id));
+}
+
+function hash(bytes: Uint8Array): string {
+  return `sha256-${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}`;
 }

@@ -1,12 +1,12 @@
-import type { Client } from "@connectrpc/connect";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
-import { toTeleportFault } from "./grpc_fault.ts";
+import { toAuditEvent } from "./audit_event.ts";
+import { CircleCheck } from "./circle_check.ts";
 import { afterEvents, type DoneEvent, type LogPosition, startOfLog } from "./log_position.ts";
+import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
+import { StructJsonWriter } from "./struct_json.ts";
 
 /** Which event to look for, and where. */
 export interface LogSearchOptions {
-  readonly auditLog: Pick<Client<typeof AuditLogService>, "getUnstructuredEvents">;
+  readonly auditLog: PagedAuditLog;
   readonly id: string;
   /** Start of the export and earliest time to look at; milliseconds since the epoch. */
   readonly startMs: number | undefined;
@@ -19,9 +19,6 @@ export const SEARCH_DAYS = 366;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const PAGE_SIZE = 500;
-/** On the wire 1 means descending and 0 ascending, whatever the names say (proto/teleport/auditlog). */
-const NEWEST_FIRST = Order.ASCENDING;
-const OLDEST_FIRST = Order.DESCENDING_UNSPECIFIED;
 
 /**
  * Finds the position after the event with the given id, newest first, whatever its type; undefined
@@ -35,16 +32,16 @@ export async function findPositionAfter(
 ): Promise<LogPosition | undefined> {
   const { id, nowMs, startMs } = options;
   const range = {
-    fromMs: startMs ?? nowMs - SEARCH_DAYS * DAY_MS,
+    startMs: startMs ?? nowMs - SEARCH_DAYS * DAY_MS,
     // A day ahead: our clock may be behind the server's.
-    untilMs: nowMs + DAY_MS,
-    order: NEWEST_FIRST,
-  };
+    endMs: nowMs + DAY_MS,
+    order: "newest-first",
+  } as const;
   for await (const event of readRange(options, range, signal)) {
     if (event.id !== id) continue;
     // What comes before it within its second is done as well, in the order in which it is exported.
     const secondMs = Math.floor(event.timeMs / 1000) * 1000;
-    const second = { fromMs: secondMs, untilMs: secondMs + 999, order: OLDEST_FIRST };
+    const second = { startMs: secondMs, endMs: secondMs + 999, order: "oldest-first" } as const;
     const done: DoneEvent[] = [];
     for await (const earlier of readRange(options, second, signal)) {
       done.push(earlier);
@@ -58,30 +55,21 @@ export async function findPositionAfter(
   return undefined;
 }
 
+/** Reads a span of time to its end, or until the server goes round in circles. */
 async function* readRange(
-  options: LogSearchOptions,
-  range: { fromMs: number; untilMs: number; order: Order },
+  { auditLog }: LogSearchOptions,
+  range: Pick<LogQuery, "startMs" | "endMs" | "order">,
   signal: AbortSignal,
 ): AsyncGenerator<DoneEvent> {
-  let startKey = "";
+  const purpose = "look for the event of --cursor";
+  const writer = new StructJsonWriter();
+  const circle = new CircleCheck();
+  let cursor = "";
   do {
-    try {
-      const page = await options.auditLog.getUnstructuredEvents({
-        namespace: "default",
-        startDate: timestampFromMs(range.fromMs),
-        endDate: timestampFromMs(range.untilMs),
-        limit: PAGE_SIZE,
-        startKey,
-        order: range.order,
-      }, { signal });
-      startKey = page.lastKey === startKey ? "" : page.lastKey;
-      for (const { id, time } of page.items) {
-        const timeMs = Number(time?.seconds ?? 0n) * 1000 + Math.floor((time?.nanos ?? 0) / 1e6);
-        yield { id, timeMs };
-      }
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw toTeleportFault("look for the event of --cursor", error);
-    }
-  } while (startKey !== "");
+    const query = { ...range, cursor, limit: PAGE_SIZE };
+    const { items, lastKey } = await queryLog(auditLog, query, { purpose, signal });
+    const events = items.map((item) => toAuditEvent(item, writer));
+    yield* events;
+    cursor = circle.isCircle(lastKey, events.length > 0) ? "" : lastKey;
+  } while (cursor !== "");
 }

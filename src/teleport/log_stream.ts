@@ -1,17 +1,11 @@
-import type { Client } from "@connectrpc/connect";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "../core/clock.ts";
 import type { AuditEvent } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
-import {
-  type AuditLogService,
-  type EventsUnstructured,
-  Order,
-} from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
-import { toTeleportFault } from "./grpc_fault.ts";
+import { CircleCheck } from "./circle_check.ts";
+import type { EventsUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import {
   afterEvents,
   afterWindow,
@@ -21,11 +15,13 @@ import {
   type LogPosition,
   type ReadRange,
 } from "./log_position.ts";
+import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
+import { LogStall, type LogStallOptions } from "./log_stall.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 
 /** How the audit log is read. */
-export interface LogStreamOptions {
-  readonly auditLog: Pick<Client<typeof AuditLogService>, "getUnstructuredEvents">;
+export interface LogStreamOptions extends LogStallOptions {
+  readonly auditLog: PagedAuditLog;
   readonly clock: Clock;
   /** Event types to ask for; all when empty. */
   readonly types: readonly string[];
@@ -41,137 +37,269 @@ export interface LogStreamOptions {
   readonly endWhenCaughtUp: boolean;
 }
 
+/** A span of time that is read in one go. */
+interface Window {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Nothing will be added to it, so that the position may pass its end. */
+  readonly isPast: boolean;
+  /** It is made small to read around something that the server does not give. */
+  readonly isAround: boolean;
+  readonly range: ReadRange;
+}
+
+/** What the reading of a window came to. */
+interface WindowRead {
+  readonly position: LogPosition;
+  /** Events that are new. */
+  readonly count: number;
+  /** The server gave no event at all. */
+  readonly isEmpty: boolean;
+  readonly isCircle: boolean;
+}
+
+/** A page, and the position after it as it is before it is encoded. */
+type LogPage = Page & { readonly after: LogPosition };
+
 /**
  * How far our clock may be from the server's. A window counts as past only when it ended longer ago
  * than this, and the last window reaches as far ahead, so that a wrong clock neither skips events nor
  * holds them back.
  */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 60 * 1000;
-/** Past windows without an event after which the next event is looked for, however far away it is. */
-const EMPTY_WINDOWS_BEFORE_LEAP = 2;
 const SMALLEST_PAGE = 20;
 const LARGEST_PAGE = 500;
+/** Positions are seconds, so that no window can be smaller. */
+const SMALLEST_WINDOW_MS = 1000;
+/** Events of one second that are held to turn their order round. */
+const MAX_TURNED = 20_000;
 
 /**
  * The audit log by pages (GetUnstructuredEvents). Past time is read in windows of `windowMs`; the last
  * window reaches beyond the present and is read again at each poll, from the second of the last event
  * on. A server's cursor is used within the reading of one window and nowhere else.
+ *
+ * That a window has no more events is not taken on trust. The newest event of a past window, and from
+ * time to time that of the last one, is asked for: when it is not among those that were read, the
+ * window is read again, and at last in smaller and smaller pieces, down to single seconds, which are
+ * read from both ends.
  */
 export class LogStream implements EventStream {
   readonly id = "log";
   readonly #options: LogStreamOptions;
   readonly #writer = new StructJsonWriter();
+  readonly #stall: LogStall;
+  #pageSize: number;
+  /** When the newest event is looked at next, on the monotonic clock. */
+  #lookMs = 0;
 
   constructor(options: LogStreamOptions) {
     this.#options = options;
+    this.#stall = new LogStall(options);
+    this.#pageSize = options.pageSize ?? SMALLEST_PAGE;
   }
 
   /** @throws {Fault} when the server cannot be asked or answers nonsense. */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { clock, endWhenCaughtUp, lookbackMs, pollMs, windowMs } = this.#options;
+    const { clock, endWhenCaughtUp, pollMs, windowMs } = this.#options;
+    const stall = this.#stall;
     let position = decodeLogPosition(stored);
-    let pageSize = this.#options.pageSize ?? SMALLEST_PAGE;
-    let emptyWindows = 0;
+    let spanMs = windowMs;
     while (true) {
-      const nowMs = clock.nowMs();
-      if (emptyWindows >= EMPTY_WINDOWS_BEFORE_LEAP) {
-        position = afterWindow(position, await this.#findNextTime(position.fromMs, signal));
-        emptyWindows = 0;
+      const window = this.#openWindow(position, spanMs);
+      const read = yield* this.#readWindow(position, window, signal);
+      position = read.position;
+      if (this.#isLookDue(window, read)) {
+        const look = await this.#look(position, window, read, signal);
+        if (look.unreadMs !== undefined) {
+          if (stall.noteUnread(position.fromMs, look.unreadMs) === "wait") {
+            await clock.sleep(pollMs, signal);
+          } else if (!window.isAround || window.endMs - window.startMs > SMALLEST_WINDOW_MS) {
+            spanMs = halve(Math.min(window.endMs, look.unreadMs) - window.startMs);
+          } else {
+            const page = await this.#readFromItsEnd(position, window, signal);
+            yield page;
+            position = page.after;
+            stall.noteEvents(page.events);
+            stall.noteReached(position.fromMs);
+          }
+          continue;
+        }
+        if (window.isPast) position = afterWindow(position, look.reachedMs);
+        stall.noteReached(position.fromMs);
       }
-      const pastEndMs = position.fromMs + windowMs;
-      const isPast = pastEndMs <= nowMs - CLOCK_TOLERANCE_MS;
-      const endMs = isPast ? pastEndMs : Math.max(nowMs, position.fromMs) + CLOCK_TOLERANCE_MS;
-      const startMs = position.fromMs;
-      const isDone = createDoneCheck(position);
-      let cursor = "";
-      do {
-        const answer = await this.#fetch({ startMs, endMs, cursor, pageSize }, signal);
-        const isLast = answer.lastKey === "";
-        const page = this.#toPage(answer, position, {
-          isDone,
-          range: isPast
-            ? { limitMs: endMs, untilMs: endMs }
-            : { limitMs: nowMs - lookbackMs, untilMs: nowMs },
-          readUntilMs: isPast && isLast ? endMs : undefined,
-          backlog: isPast || !isLast,
-        });
-        yield page;
-        position = page.after;
-        cursor = answer.lastKey;
-        pageSize = this.#nextPageSize(pageSize, { isLast, isPast });
-        emptyWindows = isPast && page.events.length === 0 ? emptyWindows + 1 : 0;
-      } while (cursor !== "");
-      if (isPast) continue;
+      if (window.isPast) {
+        yield this.#toPage([], position, window);
+        spanMs = stall.isDoubted ? grow(spanMs, windowMs) : windowMs;
+        continue;
+      }
       if (endWhenCaughtUp) return;
       await clock.sleep(pollMs, signal);
     }
   }
 
+  #openWindow({ fromMs }: LogPosition, spanMs: number): Window {
+    const { clock, lookbackMs } = this.#options;
+    const nowMs = clock.nowMs();
+    const { aroundUntilMs } = this.#stall;
+    const isAround = aroundUntilMs !== undefined && fromMs <= aroundUntilMs;
+    const endMs = isAround ? Math.min(fromMs + spanMs, nextSecond(aroundUntilMs)) : fromMs + spanMs;
+    if (isAround || endMs <= nowMs - CLOCK_TOLERANCE_MS) {
+      const range = { limitMs: endMs, untilMs: endMs };
+      return { startMs: fromMs, endMs, isPast: true, isAround, range };
+    }
+    return {
+      startMs: fromMs,
+      endMs: Math.max(nowMs, fromMs) + CLOCK_TOLERANCE_MS,
+      isPast: false,
+      isAround,
+      range: { limitMs: nowMs - lookbackMs, untilMs: nowMs },
+    };
+  }
+
+  async *#readWindow(
+    start: LogPosition,
+    window: Window,
+    signal: AbortSignal,
+  ): AsyncGenerator<Page, WindowRead> {
+    const isDone = createDoneCheck(start);
+    const circle = new CircleCheck();
+    const { startMs, endMs, isPast } = window;
+    let position = start;
+    let cursor = "";
+    let count = 0;
+    let isEmpty = true;
+    let isCircle = false;
+    do {
+      const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
+      const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
+      const given = this.#toEvents(answer);
+      const events = isRepeated(given, position, cursor)
+        ? []
+        : given.filter((event) => !isDone(event));
+      cursor = answer.lastKey;
+      const page = this.#toPage(events, position, window, isPast || cursor !== "");
+      yield page;
+      position = page.after;
+      count += events.length;
+      isEmpty &&= given.length === 0;
+      isCircle = circle.isCircle(cursor, events.length > 0);
+      this.#stall.noteEvents(events);
+      this.#pageSize = this.#nextPageSize(cursor === "", isPast);
+    } while (cursor !== "" && !isCircle);
+    return { position, count, isEmpty, isCircle };
+  }
+
+  /** Whether to look at the newest event: after each past window, and now and then while none comes. */
+  #isLookDue({ isPast }: Window, { count, isCircle }: WindowRead): boolean {
+    const { clock, endWhenCaughtUp, stallMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const isDue = isPast || isCircle || endWhenCaughtUp || count === 0 && nowMs >= this.#lookMs;
+    if (isDue || count > 0) this.#lookMs = nowMs + stallMs / 5;
+    return isDue;
+  }
+
   /**
-   * Time of the first event after `fromMs`, or of the present where there is none, so that years
-   * before a cluster's first day take one call. Where the server cannot look that far, `fromMs`.
+   * Looks whether everything was read: either up to where, or the time of an event that was not. An
+   * empty past window is followed by whatever comes next, so that years before a cluster's first day
+   * take a call or two.
    */
-  async #findNextTime(fromMs: number, signal: AbortSignal): Promise<number> {
-    const presentMs = this.#options.clock.nowMs() - CLOCK_TOLERANCE_MS;
+  async #look(
+    position: LogPosition,
+    window: Window,
+    { isCircle, isEmpty }: WindowRead,
+    signal: AbortSignal,
+  ): Promise<{ unreadMs?: number; reachedMs: number }> {
+    const { startMs, endMs, isPast } = window;
+    const { aroundUntilMs, isInGap } = this.#stall;
     try {
-      const request = { startMs: fromMs, endMs: presentMs, cursor: "", pageSize: 1 };
-      const { items: [first] } = await this.#fetch(request, signal);
-      if (first?.time === undefined) return presentMs;
-      return Math.min(Number(first.time.seconds) * 1000, presentMs);
+      if (!isEmpty || !isPast || isInGap) {
+        const unreadMs = await this.#findUnread(position, { startMs, endMs, isEmpty }, signal);
+        return { reachedMs: endMs, ...(unreadMs === undefined ? {} : { unreadMs }) };
+      }
+      const limitMs = aroundUntilMs === undefined
+        ? this.#options.clock.nowMs() - CLOCK_TOLERANCE_MS
+        : nextSecond(aroundUntilMs);
+      const next = await this.#findEvent(startMs, limitMs, "oldest-first", signal);
+      if (next !== undefined) return { reachedMs: Math.min(next.timeMs, limitMs) };
+      const span = { startMs, endMs: limitMs, isEmpty };
+      const unreadMs = await this.#findUnread(position, span, signal);
+      return { reachedMs: limitMs, ...(unreadMs === undefined ? {} : { unreadMs }) };
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      return fromMs;
+      // A server that cannot look so far is believed, unless it has proved not to be sound.
+      if (!(error instanceof Fault) || isCircle) throw error;
+      return { reachedMs: endMs };
     }
   }
 
-  async #fetch(
-    request: { startMs: number; endMs: number; cursor: string; pageSize: number },
+  /** Time of the newest event of a span when the position says that it was not read. */
+  async #findUnread(
+    { fromMs, done }: LogPosition,
+    { startMs, endMs, isEmpty }: { startMs: number; endMs: number; isEmpty: boolean },
     signal: AbortSignal,
-  ): Promise<EventsUnstructured> {
-    signal.throwIfAborted();
-    let answer: EventsUnstructured;
-    try {
-      answer = await this.#options.auditLog.getUnstructuredEvents({
-        namespace: "default",
-        startDate: timestampFromMs(request.startMs),
-        endDate: timestampFromMs(request.endMs),
-        eventTypes: [...this.#options.types],
-        limit: request.pageSize,
-        startKey: request.cursor,
-        // Zero means ascending on the wire, whatever its name says (proto/teleport/auditlog/v1).
-        order: Order.DESCENDING_UNSPECIFIED,
-      }, { signal });
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw toTeleportFault("read the audit log", error);
+  ): Promise<number | undefined> {
+    const newest = await this.#findEvent(startMs, endMs, "newest-first", signal);
+    // That there is none, where one was read, says that the newest one cannot be given.
+    if (newest === undefined) {
+      return isEmpty ? undefined : Math.min(endMs, this.#options.clock.nowMs());
     }
-    if (answer.lastKey !== "" && answer.lastKey === request.cursor) {
-      throw new Fault(
-        "protocol",
-        "Cannot read the audit log: the server returned the same page twice",
-      );
-    }
-    return answer;
+    if (newest.timeMs < fromMs || done.some(({ id }) => id === newest.id)) return undefined;
+    return newest.timeMs;
+  }
+
+  async #findEvent(
+    startMs: number,
+    endMs: number,
+    order: LogQuery["order"],
+    signal: AbortSignal,
+  ): Promise<AuditEvent | undefined> {
+    const answer = await this.#query({ startMs, endMs, order, cursor: "", limit: 1 }, signal);
+    return this.#toEvents(answer)[0];
+  }
+
+  /**
+   * Reads a second from its end: what the server gives in this direction and did not give in the
+   * other, in order. The position after it is the end of the window.
+   */
+  async #readFromItsEnd(
+    position: LogPosition,
+    window: Window,
+    signal: AbortSignal,
+  ): Promise<LogPage> {
+    const isDone = createDoneCheck(position);
+    const circle = new CircleCheck();
+    const { startMs, endMs } = window;
+    const events = new Map<string, AuditEvent>();
+    let cursor = "";
+    do {
+      const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
+      const answer = await this.#query({ ...query, order: "newest-first" }, signal);
+      const given = this.#toEvents(answer);
+      const fresh = given.filter((event) => !isDone(event));
+      for (const event of fresh) events.set(event.id, event);
+      cursor = circle.isCircle(answer.lastKey, fresh.length > 0) ? "" : answer.lastKey;
+    } while (cursor !== "" && events.size < MAX_TURNED);
+    const page = this.#toPage([...events.values()].reverse(), position, window);
+    const after = afterWindow(page.after, endMs);
+    return { ...page, after, position: encodeLogPosition(after) };
+  }
+
+  async #query(query: LogQuery, signal: AbortSignal): Promise<EventsUnstructured> {
+    const { auditLog, types } = this.#options;
+    return await queryLog(auditLog, { ...query, types }, { purpose: "read the audit log", signal });
+  }
+
+  #toEvents(answer: EventsUnstructured): AuditEvent[] {
+    return answer.items.map((item) => toAuditEvent(item, this.#writer));
   }
 
   #toPage(
-    answer: EventsUnstructured,
+    events: readonly AuditEvent[],
     base: LogPosition,
-    options: {
-      isDone: (event: AuditEvent) => boolean;
-      range: ReadRange;
-      readUntilMs: number | undefined;
-      backlog: boolean;
-    },
-  ): Page & { readonly after: LogPosition } {
-    const { isDone, range, readUntilMs, backlog } = options;
-    const events: AuditEvent[] = [];
-    for (const item of answer.items) {
-      const event = toAuditEvent(item, this.#writer);
-      if (!isDone(event)) events.push(event);
-    }
-    const afterAll = afterEvents(base, events, range);
-    const after = readUntilMs === undefined ? afterAll : afterWindow(afterAll, readUntilMs);
+    { range }: Window,
+    backlog = true,
+  ): LogPage {
+    const after = afterEvents(base, events, range);
     return {
       events,
       after,
@@ -184,9 +312,36 @@ export class LogStream implements EventStream {
     };
   }
 
-  #nextPageSize(pageSize: number, page: { isLast: boolean; isPast: boolean }): number {
+  #nextPageSize(isLast: boolean, isPast: boolean): number {
     if (this.#options.pageSize !== undefined) return this.#options.pageSize;
-    if (!page.isLast) return Math.min(pageSize * 2, LARGEST_PAGE);
-    return page.isPast ? pageSize : SMALLEST_PAGE;
+    if (!isLast) return Math.min(this.#pageSize * 2, LARGEST_PAGE);
+    return isPast ? this.#pageSize : SMALLEST_PAGE;
   }
+}
+
+/**
+ * Whether a page after the first brings only what was read before: it lies before the position, or is
+ * done there. Pages that begin anew somewhere are no news, whatever their cursors.
+ */
+function isRepeated(events: readonly AuditEvent[], position: LogPosition, cursor: string): boolean {
+  if (cursor === "" || events.length === 0) return false;
+  const doneIds = new Set(position.done.map(({ id }) => id));
+  return events.every(({ id, timeMs }) =>
+    doneIds.has(id) || timeMs !== 0 && timeMs < position.fromMs
+  );
+}
+
+/** Half of a span of time, in whole seconds. */
+function halve(spanMs: number): number {
+  return Math.max(SMALLEST_WINDOW_MS, Math.floor(spanMs / 2000) * 1000);
+}
+
+/** A little more, in whole seconds: what lies between two events that are not given is easily missed. */
+function grow(spanMs: number, maxMs: number): number {
+  return Math.min(maxMs, nextSecond(spanMs * 1.25));
+}
+
+/** Next whole second after a time. */
+function nextSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000 + 1000;
 }

@@ -36,6 +36,10 @@ async function readAfter(log: AuditLog, id: string, startMs?: number): Promise<s
     pollMs: 1000,
     lookbackMs: 0,
     endWhenCaughtUp: true,
+    stallMs: 300_000,
+    onStalled: assert.fail,
+    onMoving: () => assert.fail(),
+    onPassedOver: assert.fail,
   });
   const ids: string[] = [];
   for await (const page of stream.read(encodeLogPosition(position), NEVER)) {
