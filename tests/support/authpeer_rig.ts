@@ -1,5 +1,5 @@
 import { type Authpeer, startAuthpeer } from "./authpeer.ts";
-import { writeFluentdFiles } from "./certificates.ts";
+import { type FluentdFiles, writeFluentdFiles } from "./certificates.ts";
 import { type FakeReceiver, startFakeReceiver } from "./fake_receiver.ts";
 import { storageFolder, writeSettings } from "./settings_file.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
@@ -8,6 +8,8 @@ import { temporaryFolder } from "./temporary_folder.ts";
 export interface AuthpeerRig extends AsyncDisposable {
   readonly authpeer: Authpeer;
   readonly receiver: FakeReceiver;
+  /** What the receiver and its client have. */
+  readonly files: FluentdFiles;
   /** Path of the settings file. */
   readonly config: string;
   /** Where the handler keeps its state. */
@@ -30,18 +32,20 @@ export async function startAuthpeerRig(options: {
     await startAuthpeer({ dir: folder.join("auth"), flags: options.flags }),
   );
   const receiver = stack.use(await startFakeReceiver({ keepBodies: false }));
+  const files = await writeFluentdFiles(folder.path);
   const config = await writeSettings({
     folder: folder.path,
     address: authpeer.address,
     identity: authpeer.file("identity"),
     url: (path) => receiver.url(path),
-    files: await writeFluentdFiles(folder.path),
+    files,
     extra: { "start-time": '"2026-01-01T00:00:00Z"', ...options.extra },
   });
   const held = stack.move();
   return {
     authpeer,
     receiver,
+    files,
     config,
     storage: storageFolder({ folder: folder.path, address: authpeer.address }),
     async readSessions() {
