@@ -41,7 +41,7 @@ export function flagsOfSettings(): readonly CommandFlag[] {
       ? undefined
       : setting.kind === "choice"
       ? { placeholder, kind: "words", words: setting.choices }
-      : setting.kind === "path"
+      : setting.kind === "path" || setting.kind === "output"
       ? { placeholder, kind: "file" }
       : setting.kind === "directory"
       ? { placeholder, kind: "directory" }

@@ -6,18 +6,21 @@ import { loadConfig, type LoadedConfig } from "../config/load_config.ts";
 import { asksForHelp } from "../config/start_args.ts";
 import { formatStartHelp } from "../config/start_help.ts";
 import { systemClock } from "../core/clock.ts";
-import { EXIT_CODES, Fault } from "../core/fault.ts";
+import { escapeControls } from "../core/escape_controls.ts";
+import { EXIT_CODES, Fault, formatError } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import { readReceiverTls } from "../fluentd/credentials.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
-import { createLogger } from "../log/create_logger.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
 import { credentialPathsOf, receiverTlsPathsOf } from "./credential_paths.ts";
 import { openDiagnostics } from "./diagnostics.ts";
 import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
+import { type Log, openLog } from "./open_log.ts";
+import { showProgress } from "./show_progress.ts";
 import { listenForStop } from "./stop_signals.ts";
-import { showsColor, writeErr, writeOut } from "./terminal.ts";
+import { writeErr, writeOut } from "./terminal.ts";
+import { PROGRAM } from "./usage.ts";
 import { formatVersion } from "./version.ts";
 
 /** Time for the request under way after the first signal, as in the Go handler. */
@@ -44,13 +47,10 @@ export async function runStart(input: CliInput): Promise<number> {
     return loaded.exitCode;
   }
   const { config } = loaded;
-  const logger = createLogger({
-    format: config.logFormat,
-    severity: config.logSeverity,
-    color: showsColor(input.env),
-    clock: systemClock,
-    write: writeErr,
-  });
+  const log = openLogOrExplain(loaded, input.env);
+  if (log === undefined) return EXIT_CODES.config;
+  using _closing = log;
+  const { logger } = log;
   logSettings(logger, loaded);
   try {
     const credentials = await readCredentials(config);
@@ -64,6 +64,12 @@ export async function runStart(input: CliInput): Promise<number> {
       clock: systemClock,
       stop: signals.stop,
     });
+    await using _progress = showProgress({
+      log,
+      clock: systemClock,
+      env: input.env,
+      snapshot: () => diagnostics.status.snapshot(),
+    });
     await forwardLog({
       config,
       diagnostics,
@@ -75,10 +81,32 @@ export async function runStart(input: CliInput): Promise<number> {
     });
     return 0;
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    // What a running handler says goes where its other words went.
+    if (!(error instanceof Fault)) {
+      if (!log.isOnStderr) logger.error(`Unexpected error: ${formatError(error)}`);
+      throw error;
+    }
+    // What a running handler says goes where its other words went, and to whoever started it.
     logger.error(error.text);
+    if (!log.isOnStderr) writeErr(`${PROGRAM}: ${escapeControls(error.text)}\n`);
     return EXIT_CODES[error.kind];
+  }
+}
+
+/** A log file that cannot be opened is told like any other setting that is wrong. */
+function openLogOrExplain(
+  { config, sources }: LoadedConfig,
+  env: CliInput["env"],
+): Log | undefined {
+  try {
+    return openLog(config, env);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const source = sources["log-output"];
+    const setting = "name" in source ? source.name : "log-output";
+    const { hint = "", message: problem } = error;
+    const value = config.logOutput;
+    writeErr(renderConfigProblems([{ kind: "config", setting, source, value, problem, hint }]));
+    return undefined;
   }
 }
 

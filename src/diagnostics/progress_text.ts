@@ -8,10 +8,10 @@ const PEERS = { source: "Teleport", receiver: "Fluentd", state: "the storage" } 
 
 /** The progress of a backlog in one line, in several lengths, the longest first. */
 export function formatProgress(progress: Progress, nowMs: number): readonly string[] {
-  const { delivered, doneUntilMs, perSecond, share } = progress;
-  const time = doneUntilMs === undefined
+  const { delivered, positionMs, perSecond, share } = progress;
+  const time = positionMs === undefined
     ? undefined
-    : formatEventTime(Math.floor(doneUntilMs / 1000) * 1000).replace(" +0000 UTC", "");
+    : formatEventTime(Math.floor(positionMs / 1000) * 1000).replace(" +0000 UTC", "");
   const events = `${group(delivered)} events`;
   const rate = perSecond === undefined ? undefined : `${group(perSecond)}/s`;
   const percent = share === undefined ? undefined : `${Math.floor(share * 100)} %`;

@@ -47,9 +47,9 @@ export async function tellProgress(
     line?.show(formatProgress(progress, run.nowMs));
     if (nowMs - toldAtMs < LOG_MS) continue;
     toldAtMs = nowMs;
-    const { delivered, doneUntilMs, leftMs, perSecond } = progress;
+    const { delivered, positionMs, leftMs, perSecond } = progress;
     logger?.info("Catching up", {
-      up_to: doneUntilMs === undefined ? undefined : formatEventTime(doneUntilMs),
+      at: positionMs === undefined ? undefined : formatEventTime(positionMs),
       sent: delivered,
       per_second: perSecond,
       time_left: leftMs === undefined ? undefined : formatTimeLeft(leftMs),

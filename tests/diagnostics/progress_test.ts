@@ -53,7 +53,7 @@ Deno.test("ProgressMeter.look() measures rate, share and time left of a backlog"
   const progress = meter.look(status.snapshot(), clock.monotonicMs())!;
   assert.equal(progress.delivered, 5000);
   assert.equal(progress.perSecond, 500);
-  assert.equal(progress.doneUntilMs, startMs + 10 * HOUR_MS);
+  assert.equal(progress.positionMs, startMs + 10 * HOUR_MS);
   assert.equal(Math.round(progress.share! * 100), 10);
   assert.equal(Math.round(progress.leftMs! / 1000), 90);
 });
@@ -78,8 +78,20 @@ Deno.test("ProgressMeter.look() never says that all is done while it is not", ()
   assert.equal(new ProgressMeter().look(status.snapshot(), clock.monotonicMs())!.share, 0.99);
 });
 
+Deno.test("ProgressMeter.look() takes the last event for the place in a bulk export, and never goes back", () => {
+  const { clock, startMs, status } = open();
+  status.useMode("bulk");
+  const meter = new ProgressMeter();
+  const positions = [30, 40, 35].map((hours) => {
+    const timeMs = startMs + hours * HOUR_MS;
+    status.delivered("chunk/2026-01-01/a", makeEvents(1).map((event) => ({ ...event, timeMs })));
+    return meter.look(status.snapshot(), clock.monotonicMs())!.positionMs! - startMs;
+  });
+  assert.deepEqual(positions, [30 * HOUR_MS, 40 * HOUR_MS, 40 * HOUR_MS]);
+});
+
 const PROGRESS = {
-  doneUntilMs: Date.UTC(2021, 4, 29, 8, 9, 10, 400),
+  positionMs: Date.UTC(2021, 4, 29, 8, 9, 10, 400),
   delivered: 1_234_567,
   perSecond: 3638,
   share: 0.437,
@@ -99,7 +111,7 @@ Deno.test("formatProgress() fits a terminal of 80, 60, 40 and 20 columns", () =>
 });
 
 Deno.test("formatProgress() leaves out what is not known", () => {
-  const unknown = { doneUntilMs: undefined, perSecond: undefined, share: undefined };
+  const unknown = { positionMs: undefined, perSecond: undefined, share: undefined };
   assert.deepEqual(formatProgress({ ...PROGRESS, ...unknown, leftMs: undefined }, 0), [
     "Catching up  1,234,567 events",
     "Catching up",
@@ -172,7 +184,7 @@ Deno.test("tellProgress() logs a line every ten seconds while there is a backlog
   }
   const lines = telling.logger.find({ message: "Catching up" });
   assert.equal(lines.length, 3);
-  assert.deepEqual(Object.keys(lines[0]!.fields), ["up_to", "sent", "per_second", "time_left"]);
+  assert.deepEqual(Object.keys(lines[0]!.fields), ["at", "sent", "per_second", "time_left"]);
   assert.equal(lines.at(-1)!.fields["per_second"], 1000);
   run.catchUp();
   await run.clock.advance(60_000);
