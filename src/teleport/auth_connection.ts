@@ -8,6 +8,7 @@ import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.t
 import type { TeleportKeyMaterial } from "./identity_file.ts";
 import { joinWrites } from "./join_writes.ts";
 import { AUTH_SERVER_NAME, checkAuthServer } from "./server_identity.ts";
+import { watchSilence } from "./silence_watch.ts";
 
 /** Longest time to a finished TLS handshake; the official client's dial time-out. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -19,7 +20,10 @@ export interface AuthConnectionOptions {
   readonly host: string;
   readonly port: number;
   readonly credentials: TeleportKeyMaterial;
-  /** Longest time for one call, in milliseconds. @default {60000} */
+  /**
+   * Longest time for one call, in milliseconds. After a silence of that length the next call goes over
+   * a new connection. @default {60000}
+   */
   readonly callTimeoutMs?: number;
   /** @default {that of the machine} */
   readonly clock?: Clock;
@@ -45,10 +49,12 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
   const { host, port } = options;
   let { credentials } = options;
   const baseUrl = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const clock = options.clock ?? systemClock;
+  const callTimeoutMs = options.callTimeoutMs ?? 60_000;
   const sessionManager = new AuthSessions({
     baseUrl,
     createConnection: () => dial(host, port, credentials),
-    clock: options.clock ?? systemClock,
+    clock,
   });
   const transport = createGrpcTransport({
     baseUrl,
@@ -56,7 +62,10 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     readMaxBytes: RECEIVE_MAX_BYTES,
     // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
     acceptCompression: [],
-    defaultTimeoutMs: options.callTimeoutMs ?? 60_000,
+    defaultTimeoutMs: callTimeoutMs,
+    interceptors: [
+      watchSilence({ silentMs: callTimeoutMs, clock, onSilence: () => sessionManager.renew() }),
+    ],
   });
   return {
     auditLog: createClient(AuditLogService, transport),

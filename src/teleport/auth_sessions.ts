@@ -3,9 +3,6 @@ import { Http2SessionManager } from "@connectrpc/connect-node";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 
-/** A little more than the server's one minute, below which it may answer GOAWAY too_many_pings. */
-const PING_INTERVAL_MS = 61_000;
-const PING_TIMEOUT_MS = 15_000;
 /** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
 const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 /** Calls that take longer on a connection that was replaced are ended; a stream is resumed then. */
@@ -89,15 +86,12 @@ export class AuthSessions implements Disposable {
 
   #createGeneration(): Generation {
     const { baseUrl, createConnection } = this.#options;
-    const manager = new Http2SessionManager(
-      baseUrl,
-      {
-        pingIntervalMs: PING_INTERVAL_MS,
-        pingTimeoutMs: PING_TIMEOUT_MS,
-        pingIdleConnection: true,
-      },
-      { createConnection, settings: { initialWindowSize: RECEIVE_WINDOW_BYTES } },
-    );
+    // No pings: this runtime sends them and never hears the answers, so that each would end a sound
+    // connection. Dead ones are found by their silence (silence_watch.ts).
+    const manager = new Http2SessionManager(baseUrl, {}, {
+      createConnection,
+      settings: { initialWindowSize: RECEIVE_WINDOW_BYTES },
+    });
     return { manager, calls: 0, ended: new AbortController() };
   }
 
