@@ -8,6 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import { openDiagnosticsServer, type Route } from "../diagnostics/diagnostics_server.ts";
 import { createProbeRoutes } from "../diagnostics/probe_routes.ts";
 import { RunStatus } from "../diagnostics/run_status.ts";
+import { createStatusRoutes } from "../diagnostics/status_routes.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { listenForStateRequest } from "./state_signal.ts";
 import { VERSION } from "./version.ts";
@@ -84,5 +85,9 @@ async function createRoutes(
   const metrics = new PrometheusMetrics({ startedAtMs: clock.nowMs() - clock.monotonicMs() });
   status.measureWith(metrics);
   const snapshot = () => status.snapshot();
-  return { ...createProbeRoutes(snapshot), "/metrics": createMetricsRoute(metrics, snapshot) };
+  return {
+    ...createStatusRoutes(snapshot, clock),
+    ...createProbeRoutes(snapshot),
+    "/metrics": createMetricsRoute(metrics, snapshot),
+  };
 }

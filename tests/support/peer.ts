@@ -1,5 +1,11 @@
 /** What a test needs that is not part of the project: the environment variable that names it. */
-export type PeerVariable = "AUTHPEER" | "DENOKV" | "FLUENTD_OLDEST" | "FLUENTD_NEWEST";
+export type PeerVariable =
+  | "AUTHPEER"
+  | "CHROMIUM"
+  | "DENOKV"
+  | "FLUENTD_OLDEST"
+  | "FLUENTD_NEWEST"
+  | "PROMTOOL";
 
 /** Options of `peerTest`. */
 export interface PeerTestOptions {
