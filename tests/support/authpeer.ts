@@ -8,6 +8,8 @@ export interface AuthpeerOptions {
   readonly flags?: Readonly<Record<string, string | number | boolean>>;
   /** Folder for its credentials; one that was used before gives the same authorities. */
   readonly dir: string;
+  /** Whether it keeps account of everything, which `readJournal` needs. @default {true} */
+  readonly journal?: boolean;
 }
 
 /** The line that authpeer prints when it is ready. */
@@ -53,8 +55,7 @@ export async function startAuthpeer(options: AuthpeerOptions): Promise<Authpeer>
     command: peerPath("AUTHPEER"),
     args: [
       `--dir=${options.dir}`,
-      `--journal=${journal}`,
-      "--journal-bodies",
+      ...(options.journal === false ? [] : [`--journal=${journal}`, "--journal-bodies"]),
       ...Object.entries(options.flags ?? {}).map(([name, value]) => `--${name}=${value}`),
     ],
   });

@@ -1,0 +1,164 @@
+// deno-lint-ignore-file no-console -- this is the terminal's
+/**
+ * Measures the program and its parts against ceilings of the same run: `bench.ts [--events N]
+ * [--only WORD] [--json FILE]`. docs/performance.md says what is measured and how.
+ */
+import { parseArgs } from "node:util";
+import { temporaryFolder } from "../support/temporary_folder.ts";
+import { type LiveDelays, measureLive } from "./live.ts";
+import { formatTable, type Row } from "./table.ts";
+import {
+  measureLoad,
+  type Measurement,
+  measurePart,
+  measureProgram,
+  type Receiver,
+  startCountingReceiver,
+  startFluentdReceiver,
+  startSource,
+} from "./rig.ts";
+import type { Part } from "./part.ts";
+
+const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
+
+class Bench {
+  readonly rows: Row[] = [];
+  readonly #only: string | undefined;
+
+  constructor(only: string | undefined) {
+    this.#only = only;
+  }
+
+  /** Measures one row, unless it was not asked for; `ceiling` names the row that it is compared with. */
+  async row(
+    name: string,
+    measure: () => Promise<Measurement>,
+    ceiling?: string,
+  ): Promise<void> {
+    if (this.#only !== undefined && !name.includes(this.#only) && ceiling !== undefined) return;
+    const measurement = await measure();
+    const eventsPerSecond = measurement.events / measurement.seconds;
+    const base = this.rows.find((row) => row.name === ceiling);
+    this.rows.push({
+      name,
+      events: measurement.events,
+      eventsPerSecond,
+      cpuMicrosecondsPerEvent: measurement.cpuSeconds * 1e6 / measurement.events,
+      peakRssMegabytes: measurement.peakRssMegabytes,
+      ...(base === undefined
+        ? {}
+        : { ceiling: base.name, ratio: eventsPerSecond / base.eventsPerSecond }),
+    });
+    console.error(formatTable(this.rows.slice(-1)));
+  }
+}
+
+async function measureMode(
+  bench: Bench,
+  options: { mode: "paged" | "bulk"; events: number; folder: string; receiver: Receiver },
+): Promise<void> {
+  const { events, folder, mode, receiver } = options;
+  await using source = await startSource(`${folder}/${mode}`, { mode, events });
+  const sizes = mode === "paged" ? Object.entries(PAGE_SIZES) : [["", undefined] as const];
+  for (const [size, pageSize] of sizes) {
+    const name = mode === "paged" ? `paged ${size}` : "bulk";
+    const part = (what: Part["part"]): Part => ({
+      part: what,
+      mode,
+      pageSize,
+      address: source.address,
+      identity: source.file("identity"),
+      startMs: Date.parse(source.ready.start),
+      receiver: {
+        url: receiver.url("/bench.log"),
+        authority: receiver.files.authority,
+        certificate: receiver.files.clientCertificate,
+        key: receiver.files.clientKey,
+      },
+    });
+    const ceiling = `${name}: receive only`;
+    await bench.row(ceiling, () => measurePart(part("receiveOnly")));
+    await bench.row(`${name}: + transcode`, () => measurePart(part("transcode")), ceiling);
+    await bench.row(`${name}: + post`, () => measurePart(part("post")), ceiling);
+    await bench.row(
+      `${name}: + commit (all of it)`,
+      () =>
+        measureProgram(source, receiver, pageSize === undefined ? {} : { batch: `${pageSize}` }),
+      ceiling,
+    );
+  }
+}
+
+async function measureFluentd(
+  bench: Bench,
+  options: { events: number; folder: string; executable: string; output: "null" | "file" },
+): Promise<void> {
+  const { events, executable, folder, output } = options;
+  await using source = await startSource(`${folder}/source-${output}`, { mode: "paged", events });
+  await Deno.mkdir(`${folder}/fluentd-${output}`);
+  await using receiver = await startFluentdReceiver(`${folder}/fluentd-${output}`, {
+    executable,
+    output,
+  });
+  const ceiling = `Fluentd ${output}: load generator`;
+  await bench.row(ceiling, () =>
+    measureLoad({
+      part: "post",
+      mode: "paged",
+      address: source.address,
+      identity: source.file("identity"),
+      startMs: Date.parse(source.ready.start),
+      receiver: {
+        url: receiver.url("/bench.log"),
+        authority: receiver.files.authority,
+        certificate: receiver.files.clientCertificate,
+        key: receiver.files.clientKey,
+      },
+      requests: Math.ceil(events / 500),
+    }));
+  await bench.row(`Fluentd ${output}: all of it`, () => measureProgram(source, receiver), ceiling);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      events: { type: "string", default: "200000" },
+      only: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const events = Number(values.events);
+  const wants = (word: string) => values.only === undefined || values.only.startsWith(word);
+  const bench = new Bench(undefined);
+  let live: LiveDelays | undefined;
+  await using folder = await temporaryFolder();
+  {
+    await Deno.mkdir(folder.join("counting"));
+    await using receiver = await startCountingReceiver(folder.join("counting"));
+    for (const mode of ["paged", "bulk"] as const) {
+      if (wants(mode)) await measureMode(bench, { mode, events, folder: folder.path, receiver });
+    }
+  }
+  const executable = Deno.env.get("FLUENTD_OLDEST");
+  if (wants("fluentd") && executable !== undefined) {
+    for (const output of ["null", "file"] as const) {
+      await measureFluentd(bench, { events, folder: folder.path, executable, output });
+    }
+  }
+  if (wants("live")) {
+    await using source = await startSource(folder.join("live"), { mode: "paged", events: 0 });
+    live = await measureLive(source, 200);
+  }
+  console.log(formatTable(bench.rows));
+  if (live !== undefined) {
+    const [p50, p99] = [live.p50Ms.toFixed(0), live.p99Ms.toFixed(0)];
+    console.log(`\nLive, beyond the poll interval: p50 ${p50} ms, p99 ${p99} ms`);
+  }
+  if (values.json !== undefined) {
+    await Deno.writeTextFile(
+      values.json,
+      JSON.stringify({ rows: bench.rows, live }, null, 2) + "\n",
+    );
+  }
+}

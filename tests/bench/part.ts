@@ -1,0 +1,23 @@
+/** Which part of the program's work `parts_child.ts` does. */
+export interface Part {
+  readonly part: "receiveOnly" | "transcode" | "post";
+  readonly mode: "paged" | "bulk";
+  /** Events in a page; adaptive when absent. */
+  readonly pageSize?: number | undefined;
+  readonly address: string;
+  readonly identity: string;
+  readonly startMs: number;
+  readonly receiver?: {
+    readonly url: string;
+    readonly authority: string;
+    readonly certificate: string;
+    readonly key: string;
+  };
+}
+
+/** What it took. */
+export interface PartResult {
+  readonly events: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
