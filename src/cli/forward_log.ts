@@ -4,8 +4,10 @@ import { Fault } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
+import type { RunStatus } from "../diagnostics/run_status.ts";
 import { DryRunQuarantine } from "../pipeline/dry_run.ts";
 import type { PositionStore } from "../pipeline/ports.ts";
+import { countQuarantined } from "../state/quarantine_count.ts";
 import { QuarantineFile } from "../state/quarantine_file.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
@@ -53,6 +55,7 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   goodbye.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
   const { isServed, status } = input.diagnostics;
   status.useCredentials(credentialWatch.statuses);
+  if (isServed && !config.dryRun) await noteQuarantined(folder, status);
   const observer = new DeliveryLog({
     logger,
     clock,
@@ -82,6 +85,12 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   } finally {
     observer.finish();
   }
+}
+
+/** A quarantine that cannot be read is told of when something has to go there. */
+async function noteQuarantined(folder: string, status: RunStatus): Promise<void> {
+  const found = await countQuarantined(folder).catch(() => undefined);
+  if (found !== undefined) status.foundQuarantined(found.count);
 }
 
 /** Undefined when the run was stopped before Teleport could be asked. */

@@ -5,15 +5,12 @@ import { QuarantineFolder } from "./quarantine_folder.ts";
 
 const NEWLINE = 0x0a;
 
-/** Counts the events in the quarantine of a storage folder. Never throws. */
+/** Counts the events in the quarantine of a storage folder, for doctor. Never throws. */
 export async function probeQuarantine(folder: string): Promise<Finding> {
   let count = 0;
   let bytes = 0;
   try {
-    for (const file of await new QuarantineFolder(`${folder}/quarantine`).listFiles()) {
-      count += await countLines(file.path);
-      bytes += file.bytes;
-    }
+    ({ bytes, count } = await countQuarantined(folder));
   } catch (error) {
     return warning("The quarantine cannot be read", {
       advice: "Run doctor as the user of the handler",
@@ -27,6 +24,19 @@ export async function probeQuarantine(folder: string): Promise<Finding> {
   return warning(`${events} kept in '${folder}/quarantine' (${formatByteSize(bytes)})`, {
     advice: "See state quarantine list; replay sends them again, once the reason is gone",
   });
+}
+
+/** Counts the events in the quarantine of a storage folder. @throws what reading failed by. */
+export async function countQuarantined(
+  folder: string,
+): Promise<{ readonly count: number; readonly bytes: number }> {
+  let count = 0;
+  let bytes = 0;
+  for (const file of await new QuarantineFolder(`${folder}/quarantine`).listFiles()) {
+    count += await countLines(file.path);
+    bytes += file.bytes;
+  }
+  return { count, bytes };
 }
 
 async function countLines(path: string): Promise<number> {
