@@ -12,6 +12,7 @@ import { runDoctor } from "./doctor_command.ts";
 import { writeManPage } from "./man_page_command.ts";
 import type { CliInput } from "./run_cli.ts";
 import { runStart } from "./start_command.ts";
+import { runState } from "./state_command.ts";
 import { writeOut } from "./terminal.ts";
 import { formatUsage } from "./usage.ts";
 import { runVersion } from "./version_command.ts";
@@ -31,6 +32,12 @@ export interface CommandRow {
 }
 
 const JSON_FLAG: CommandFlag = { long: "--json", doc: "Print JSON" };
+
+const STATE_FLAG_ROWS: readonly CommandFlag[] = [
+  JSON_FLAG,
+  { long: "--all", doc: "Replay or drop all entries" },
+  { long: "--yes", doc: "Drop without asking" },
+];
 
 /** All commands, in the order in which a person meets them; help, completion and manual follow it. */
 export const COMMANDS: readonly CommandRow[] = [
@@ -60,6 +67,18 @@ export const COMMANDS: readonly CommandRow[] = [
     flags: () => [...flagsOfSettings(), HELP_FLAG],
     operands: [],
     run: runStart,
+  },
+  {
+    name: "state",
+    summary: "look at the events that Fluentd has refused, send them again or drop them",
+    synopsis: "quarantine list|show|replay|drop [ENTRY...|--all] [--config FILE] [FLAG...]",
+    flags: () => [...flagsOfSettings(), ...STATE_FLAG_ROWS, HELP_FLAG],
+    operands: [
+      { placeholder: "WHAT", kind: "words", words: ["quarantine"] },
+      { placeholder: "ACTION", kind: "words", words: ["list", "show", "replay", "drop"] },
+      textOperand("ENTRY"),
+    ],
+    run: runState,
   },
   {
     name: "version",

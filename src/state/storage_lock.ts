@@ -13,12 +13,16 @@ export class StorageLock implements Disposable {
   }
 
   /**
-   * Takes the lock of a folder.
+   * Takes the lock of a folder; `hint` says what to do when another process has it.
    *
    * @throws {Fault} of kind `state` when another process holds it (the message names its pid) or the
    * folder cannot be written to.
    */
-  static async acquire(folder: string, pid: number): Promise<StorageLock> {
+  static async acquire(
+    folder: string,
+    pid: number,
+    hint = "Stop that one first, or give this one a storage of its own",
+  ): Promise<StorageLock> {
     const path = `${folder}/lock`;
     let file: Deno.FsFile | undefined;
     try {
@@ -41,9 +45,7 @@ export class StorageLock implements Disposable {
     file.close();
     const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
     const who = /^\d+$/.test(holder) ? `the handler with pid ${holder}` : "another handler";
-    throw new Fault("state", `Storage folder '${folder}' is in use by ${who}`, {
-      hint: "Stop that one first, or give this one a storage of its own",
-    });
+    throw new Fault("state", `Storage folder '${folder}' is in use by ${who}`, { hint });
   }
 
   [Symbol.dispose](): void {

@@ -169,7 +169,8 @@ export class AuditLog {
   #encodeBody(event: FakeEvent): Uint8Array {
     let body = this.#bodies.get(event);
     if (body === undefined) {
-      body = toBinary(StructSchema, fromJson(StructSchema, structuredClone(event.fields) as never));
+      body = event.payload ??
+        toBinary(StructSchema, fromJson(StructSchema, structuredClone(event.fields) as never));
       this.#bodies.set(event, body);
     }
     return body;

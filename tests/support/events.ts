@@ -11,6 +11,8 @@ export interface FakeEvent {
   /** Index within its session; 0 for others. */
   readonly index: number;
   readonly fields: EventFields;
+  /** What the server sends in place of the fields: bytes that may be no Struct. */
+  readonly payload?: Uint8Array<ArrayBuffer>;
 }
 
 /** Which events to build. */
