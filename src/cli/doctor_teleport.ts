@@ -19,7 +19,7 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
         const config = configOf(facts);
         const { credentials, finding } = await inspectTeleportCredentials(
           credentialPathsOf(config),
-          { nowMs: nowMs(), isRenewed: config.teleportRefreshEnabled },
+          nowMs(),
         );
         if (credentials !== undefined) facts.credentials = credentials;
         return finding;

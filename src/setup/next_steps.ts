@@ -102,7 +102,7 @@ tbot start identity --${server}=${options.address} --join-method=token --token=T
 
 Then set \`identity\` in ${
     markdownCode(shownPath(options, HANDLER_TOML))
-  } to \`./tbot/identity\`; the event handler reads it again every minute.
+  } to \`./tbot/identity\`; the event handler takes each new one by itself.
 `;
 }
 

@@ -111,7 +111,7 @@ Deno.test(
     await hung.canceled;
     const fault = await call;
     assert.equal(fault?.kind, "unavailable");
-    assert.match(fault.text, /^Cannot read: Credentials were renewed/);
+    assert.match(fault.text, /^Cannot read: Connection was replaced by a new one/);
     assert.equal(await peer.read(), 2);
     assert.equal(peer.clock.sleeping, 0);
   },
