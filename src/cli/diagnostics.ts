@@ -5,17 +5,21 @@ import { formatAddress } from "../config/address_text.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatError } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Tracer } from "../core/tracer.ts";
 import { openDiagnosticsServer, type Route } from "../diagnostics/diagnostics_server.ts";
 import { createProbeRoutes } from "../diagnostics/probe_routes.ts";
 import { RunStatus } from "../diagnostics/run_status.ts";
 import { createStatusRoutes } from "../diagnostics/status_routes.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
+import { openTelemetry } from "./open_telemetry.ts";
 import { listenForStateRequest } from "./state_signal.ts";
 import { VERSION } from "./version.ts";
 
 /** What a run tells about itself, and to whom. */
 export interface Diagnostics extends AsyncDisposable {
   readonly status: RunStatus;
+  /** Records spans; undefined where nobody has asked for them. */
+  readonly tracer: Tracer | undefined;
   /** Whether somebody may ask over HTTP. */
   readonly isServed: boolean;
 }
@@ -41,6 +45,7 @@ export async function openDiagnostics(input: OpenDiagnosticsInput): Promise<Diag
   stop.addEventListener("abort", () => status.stopping(), { once: true });
   const severity = config.logSeverity === "debug" ? "info" : config.logSeverity;
   stack.use(listenForStateRequest(() => status.snapshot(), (line) => logger[severity](line)));
+  const { tracer } = stack.use(await openTelemetry({ clock, status }));
   const address = config.diagnosticsAddr;
   if (address !== undefined) {
     const source = formatSource(input.loaded.sources["diagnostics-addr"]);
@@ -55,6 +60,7 @@ export async function openDiagnostics(input: OpenDiagnosticsInput): Promise<Diag
   const held = stack.move();
   return {
     status,
+    tracer,
     isServed: address !== undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

@@ -53,7 +53,7 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const credentialWatch = new CredentialWatch(input);
   const { useCredentials } = connection;
   goodbye.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
-  const { isServed, status } = input.diagnostics;
+  const { isServed, status, tracer } = input.diagnostics;
   status.useCredentials(credentialWatch.statuses);
   if (isServed && !config.dryRun) await noteQuarantined(folder, status);
   const observer = new DeliveryLog({
@@ -80,6 +80,7 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
         }),
       sinkFor: sinks.sinkFor,
       status,
+      tracer,
     });
     await runStreams(forwarding, { firstPosition, logger });
   } finally {

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventFilter } from "../core/event_filter.ts";
 import type { Position } from "../core/position.ts";
+import type { Tracer } from "../core/tracer.ts";
 import { type ForwardOptions, forwardStream } from "../pipeline/forward_stream.ts";
 import type {
   EventStream,
@@ -26,6 +27,8 @@ export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
   readonly meter: PipelineMeter;
   /** What is known of the run; it is told how the log is read and what is left to do. */
   readonly status: RunStatus;
+  /** Records spans; undefined where nobody has asked for them. */
+  readonly tracer: Tracer | undefined;
   /** Where events for a URL of the receiver go. */
   readonly sinkFor: (url: string) => Sink;
 }
@@ -44,10 +47,21 @@ export function toForwardOptions(
   forwarding: Forwarding,
   stream: StreamForwarding,
 ): Omit<ForwardOptions, "position"> {
-  const { abort, clock, config, meter, observer, quarantine, sinkFor, store } = forwarding;
+  const { abort, clock, config, meter, observer, quarantine, sinkFor, store, tracer } = forwarding;
   const haltOnRejected = config.onRejected === "halt";
   const sink = sinkFor(stream.url);
-  return { ...stream, abort, clock, haltOnRejected, meter, observer, quarantine, store, sink };
+  return {
+    ...stream,
+    abort,
+    clock,
+    haltOnRejected,
+    meter,
+    observer,
+    quarantine,
+    store,
+    sink,
+    tracer,
+  };
 }
 
 /** Forwards one stream from a position to its end. @throws {Fault} */

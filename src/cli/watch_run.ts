@@ -1,4 +1,6 @@
 import type { RunStatus } from "../diagnostics/run_status.ts";
+import { traceSink } from "../diagnostics/trace_sink.ts";
+import { traceStore } from "../diagnostics/trace_store.ts";
 import { watchSink } from "../diagnostics/watch_sink.ts";
 import { watchStore } from "../diagnostics/watch_store.ts";
 import { observeAll } from "../pipeline/observe_all.ts";
@@ -9,7 +11,12 @@ import type { Forwarding } from "./forwarding.ts";
 
 /** The same forwarding, with account kept of it. */
 export function watchRun(forwarding: Omit<Forwarding, "meter">): Forwarding {
-  const { clock, config, observer, sinkFor, status, store } = forwarding;
+  const { clock, config, observer, status, tracer } = forwarding;
+  const store = tracer === undefined ? forwarding.store : traceStore(forwarding.store, tracer);
+  const sinkFor = (url: string) => {
+    const sink = forwarding.sinkFor(url);
+    return tracer === undefined ? sink : traceSink(sink, tracer);
+  };
   return {
     ...forwarding,
     meter: status,

@@ -68,7 +68,7 @@ export class RunStatus implements RunObserver {
   #countSessions: () => StreamCounts | undefined = () => undefined;
   #countChunks: () => StreamCounts | undefined = () => undefined;
   #credentials: CredentialStatuses = { list: () => [] };
-  #measures: RunMeasures | undefined;
+  readonly #measures: RunMeasures[] = [];
 
   constructor(
     options: {
@@ -87,7 +87,7 @@ export class RunStatus implements RunObserver {
 
   /** Has durations, sizes and delays measured as well. */
   measureWith(measures: RunMeasures): void {
-    this.#measures = measures;
+    this.#measures.push(measures);
   }
 
   /** Teleport has said how its log can be read. */
@@ -182,7 +182,7 @@ export class RunStatus implements RunObserver {
     const serverNowMs = this.#serverTime.at(moment);
     // An event of a far future says nothing of those before it.
     if (streamId === "log") this.doneUntil(Math.min(timeMs, serverNowMs));
-    this.#measures?.accepted(events, serverNowMs);
+    for (const measures of this.#measures) measures.accepted(events, serverNowMs);
   }
 
   filtered(streamId: string, count: number): void {
@@ -243,7 +243,7 @@ export class RunStatus implements RunObserver {
   sent(request: EndedRequest): void {
     this.#inFlightEvents -= request.events;
     this.#events[request.stream].requests[request.result]++;
-    this.#measures?.sent(request);
+    for (const measures of this.#measures) measures.sent(request);
   }
 
   committed(): void {

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { EventFilter } from "../core/event_filter.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
+import type { Tracer } from "../core/tracer.ts";
 import { BatchDelivery, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
@@ -15,6 +16,7 @@ import type {
   Sink,
   StreamPosition,
 } from "./ports.ts";
+import { StreamTrace } from "./stream_trace.ts";
 
 /** What forwarding one stream takes. */
 export interface ForwardOptions {
@@ -29,6 +31,7 @@ export interface ForwardOptions {
   readonly haltOnRejected?: boolean | undefined;
   readonly observer: PipelineObserver;
   readonly meter?: PipelineMeter | undefined;
+  readonly tracer?: Tracer | undefined;
   readonly clock: Clock;
   /** What events cause: streams to open in the same commit as the position that passes them. */
   readonly findOpened?: (events: readonly AuditEvent[]) => readonly StreamPosition[];
@@ -54,13 +57,15 @@ export interface ForwardOptions {
  * everything that was read before it has been delivered and committed.
  */
 export async function forwardStream(options: ForwardOptions): Promise<void> {
-  const { stream, filter, maxBytes, meter, stop } = options;
+  const { stream, clock, filter, maxBytes, meter, stop } = options;
   const queue = new PageQueue({ filter, maxBytes });
+  const trace = new StreamTrace(options.tracer, stream.id);
   const senderFailed = new AbortController();
   const signal = AbortSignal.any([stop, senderFailed.signal]);
-  const reading = readPages({ stream, position: options.position, queue, meter, signal });
+  const { position } = options;
+  const reading = readPages({ stream, position, queue, clock, meter, trace, signal });
   try {
-    await sendBatches(queue, options);
+    await sendBatches(queue, trace, options);
   } catch (error) {
     if (!stop.aborted) throw error;
   } finally {
@@ -77,26 +82,36 @@ async function readPages(
     stream: EventStream;
     position: Position;
     queue: PageQueue;
+    clock: Clock;
     meter: PipelineMeter | undefined;
+    trace: StreamTrace;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { stream, position, queue, meter, signal } = options;
+  const { stream, position, queue, clock, meter, trace, signal } = options;
+  let askedAtMs = clock.nowMs();
   try {
     for await (const page of stream.read(position, signal)) {
+      trace.page(page, askedAtMs);
       meter?.read(stream.id, page);
       const welcome = queue.push(page);
       meter?.queued(stream.id, queue.waiting);
       await welcome;
       if (signal.aborted) break;
+      askedAtMs = clock.nowMs();
     }
     queue.end();
   } catch (error) {
+    if (!signal.aborted) trace.failedPage(error, askedAtMs);
     queue.end(error);
   }
 }
 
-async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<void> {
+async function sendBatches(
+  queue: PageQueue,
+  trace: StreamTrace,
+  options: ForwardOptions,
+): Promise<void> {
   const { sink, meter, observer, stop, stream } = options;
   const findOpened = options.findOpened ?? (() => []);
   const delivery = new BatchDelivery({ ...options, streamId: stream.id });
@@ -120,9 +135,13 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
         opened.push(...findOpened(batch.events));
         return batch.events;
       };
+      const span = trace.batch(batch.pages);
       try {
-        await delivery.deliver(batch.events, batch.backlog, takeMore);
+        const { events, backlog } = batch;
+        await span.within(() => delivery.deliver(events, backlog, takeMore));
+        await span.within(() => committer.commit(position, opened));
       } catch (error) {
+        span.fail(error instanceof Fault ? error.kind : "aborted");
         if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
         // The next start begins with the event at fault, and repeats none of those before it.
         const count = delivery.settledCount - earlierCount;
@@ -131,8 +150,10 @@ async function sendBatches(queue: PageQueue, options: ForwardOptions): Promise<v
           await committer.commit(before, findOpened(batch.events.slice(0, count)));
         }
         throw error;
+      } finally {
+        span.set({ events: earlierCount + batch.events.length });
+        span.end();
       }
-      await committer.commit(position, opened);
       if (!backlog) meter?.upToDate(stream.id);
       if (!backlog && !caughtUp) observer.caughtUp(stream.id);
       caughtUp = !backlog;

@@ -12,6 +12,8 @@ export interface Batch {
   readonly backlog: boolean;
   /** Events before `position` that the filter did not want. */
   readonly filteredCount: number;
+  /** The pages that they come from, in order. */
+  readonly pages: readonly Page[];
   /** Where to resume after the first `count` of the events; undefined for none. */
   positionAfter(count: number): Position | undefined;
 }
@@ -135,6 +137,7 @@ export class PageQueue {
       position,
       backlog: backlog || this.#pages.length > 0,
       filteredCount,
+      pages: parts.map(({ page }) => page),
       positionAfter: (count) => positionAfter(parts, count),
     };
   }

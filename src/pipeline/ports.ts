@@ -15,6 +15,8 @@ export interface Page {
   positionAfter(index: number): Position;
   /** More is known to follow at once: the stream is catching up, not waiting for news. */
   readonly backlog: boolean;
+  /** When it was asked for, on the wall clock; when the page before was done where that is the same. */
+  readonly askedAtMs?: number;
 }
 
 /**

@@ -90,6 +90,8 @@ export class LogStream implements EventStream {
   readonly #writer = new StructJsonWriter();
   readonly #stall: LogStall;
   #pageSize: number;
+  /** When the server was asked last, on the wall clock. */
+  #askedAtMs = 0;
   /** When the newest event is looked at next, on the monotonic clock. */
   #lookMs = 0;
 
@@ -285,7 +287,8 @@ export class LogStream implements EventStream {
   }
 
   async #query(query: LogQuery, signal: AbortSignal): Promise<EventsUnstructured> {
-    const { auditLog, types } = this.#options;
+    const { auditLog, clock, types } = this.#options;
+    this.#askedAtMs = clock.nowMs();
     return await queryLog(auditLog, { ...query, types }, { purpose: "read the audit log", signal });
   }
 
@@ -304,6 +307,7 @@ export class LogStream implements EventStream {
       events,
       after,
       backlog,
+      askedAtMs: this.#askedAtMs,
       get position() {
         return encodeLogPosition(after);
       },

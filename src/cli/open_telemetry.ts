@@ -1,0 +1,42 @@
+import type { Clock } from "../core/clock.ts";
+import type { Tracer } from "../core/tracer.ts";
+import { isTelemetryOn } from "../diagnostics/otel_runtime.ts";
+import type { RunStatus } from "../diagnostics/run_status.ts";
+
+/** What of a run goes to an OpenTelemetry collector. */
+export interface Telemetry extends AsyncDisposable {
+  /** Undefined where nobody has asked for traces. */
+  readonly tracer: Tracer | undefined;
+}
+
+/** Pause between two looks at the totals; the runtime exports them once a minute by itself. */
+const LOOK_MS = 1000;
+
+/** Begins to tell of a run by OpenTelemetry, where the environment asks for it. */
+export async function openTelemetry(
+  { clock, status }: { readonly clock: Clock; readonly status: RunStatus },
+): Promise<Telemetry> {
+  if (!isTelemetryOn()) {
+    return { tracer: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  // A run without telemetry need not load what it takes.
+  const { OtelTracer } = await import("../diagnostics/otel_tracer.ts");
+  const { OtelMetrics } = await import("../diagnostics/otel_metrics.ts");
+  const metrics = new OtelMetrics();
+  status.measureWith(metrics);
+  const stop = new AbortController();
+  const recording = (async () => {
+    while (!stop.signal.aborted) {
+      metrics.record(status.snapshot());
+      await clock.sleep(LOOK_MS, stop.signal).catch(() => {});
+    }
+    metrics.record(status.snapshot());
+  })();
+  return {
+    tracer: new OtelTracer(),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await recording;
+    },
+  };
+}
