@@ -10,8 +10,12 @@ export interface AttentionItem {
   readonly tone: Exclude<Tone, "good" | "busy">;
   readonly title: string;
   readonly detail: Markup;
-  readonly advice: string;
+  readonly advice: Markup;
 }
+
+/** What to do with events in quarantine. */
+export const QUARANTINE_ADVICE = markup`<code>teleport-event-handler state quarantine list</code>
+tells why; with <code>replay</code> they are sent again once the reason is gone.`;
 
 /** What a person calls the credentials. */
 export const CREDENTIAL_TITLES: { readonly [name in CredentialName]: string } = {
@@ -76,8 +80,8 @@ function describeTroubles(group: readonly Trouble[], nowMs: number): AttentionIt
       formatCount(attempt)
     }, since ${formatTime(sinceMs)}; ${next}.`,
     advice: lasting
-      ? "Search docs/troubleshooting.md for these words: a setting or a permission must change."
-      : "It is tried again by itself. If it lasts, look at the other side.",
+      ? markup`Search docs/troubleshooting.md for these words: a setting or a permission must change.`
+      : markup`It is tried again by itself. If it lasts, look at the other side.`,
   };
 }
 
@@ -89,7 +93,7 @@ function listStoreProblem(
     tone: "bad",
     title: "The state cannot be written",
     detail: markup`<q>${storeProblem}</q>`,
-    advice: `Look at the disk, and at the owner of ${storage}.`,
+    advice: markup`Look at the disk, and at the owner of ${storage}.`,
   }];
 }
 
@@ -98,7 +102,7 @@ function describeStall({ reason, sinceMs, streamId }: Stall, nowMs: number): Att
     tone: "warning",
     title: `Stream ${streamId} makes no progress`,
     detail: markup`<q>${reason}</q> Since ${formatTime(sinceMs)}, ${formatAgo(sinceMs, nowMs)}.`,
-    advice: "Look at Teleport's auth server: it says that it has more.",
+    advice: markup`Look at Teleport's auth server: it says that it has more.`,
   };
 }
 
@@ -114,7 +118,7 @@ function describeCredential(credential: CredentialStatus, nowMs: number): Attent
         ? `${title} has expired`
         : `${title} ends in ${formatSpan(notAfterMs - nowMs)}`,
       detail: markup`<code>${path}</code>, until ${formatTime(notAfterMs)}.`,
-      advice: "Put a new one in its place; it is taken without a restart.",
+      advice: markup`Put a new one in its place; it is taken without a restart.`,
     });
   }
   if (problem !== undefined) {
@@ -123,7 +127,7 @@ function describeCredential(credential: CredentialStatus, nowMs: number): Attent
       title: `${title}: new files are not in use`,
       detail: markup`<q>${problem}</q> <code>${path}</code>`,
       advice:
-        "Mend the files; they are read again by themselves. The old ones stay in use until then.",
+        markup`Mend the files; they are read again by themselves. The old ones stay in use until then.`,
     });
   }
   return items;
@@ -138,17 +142,16 @@ function listLosses(
     items.push({
       tone: "warning",
       title: `${formatNumberOf(quarantined, "event")} in quarantine`,
-      detail: markup`In <code>${storage}/quarantine</code>, each with the reason.`,
-      advice:
-        "Mend the reason, then send them again: docs/troubleshooting.md, “Event quarantined”.",
+      detail: markup`They lie in <code>${storage}/quarantine</code>.`,
+      advice: QUARANTINE_ADVICE,
     });
   }
   if (sessionsGivenUp > 0) {
     items.push({
       tone: "warning",
       title: `${formatNumberOf(sessionsGivenUp, "recording")} given up`,
-      detail: markup`Teleport could not give what is left of it in 48 hours.`,
-      advice: "The log names each with the reason: search it for “Given up”.",
+      detail: markup`What had not come of it by then will not arrive.`,
+      advice: markup`The log names each, with the reason, in a line that begins with “Given up”.`,
     });
   }
   return items;
@@ -160,6 +163,6 @@ function listLimited(items: readonly AttentionItem[]): readonly AttentionItem[] 
     tone: "warning",
     title: `${formatCount(items.length - MAX_LISTED)} more of these`,
     detail: markup`Other streams wait, too, each for a reason of its own.`,
-    advice: "The log has them all.",
+    advice: markup`The log has them all.`,
   }];
 }

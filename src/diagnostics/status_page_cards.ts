@@ -1,7 +1,7 @@
 /** The cards of the status page, each about one part of the run. */
 import { type Markup, markup } from "./markup.ts";
 import type { StreamCounts, Trouble } from "./run_snapshot.ts";
-import { CREDENTIAL_TITLES, judgeCertificate } from "./status_attention.ts";
+import { CREDENTIAL_TITLES, judgeCertificate, QUARANTINE_ADVICE } from "./status_attention.ts";
 import { PEER_TITLES } from "./status_headline.ts";
 import type { StatusReport } from "./status_report.ts";
 import {
@@ -98,8 +98,7 @@ export function renderQuarantine({ quarantined, storage }: StatusReport): Markup
     : formatNumberOf(quarantined, "event");
   const advice = quarantined === undefined || quarantined === 0
     ? markup`Events that the receiver refuses would lie here, and the export would go on.`
-    : markup`They lie in <code>${storage}/quarantine</code>, each with the reason. Mend that, then send
-them again as “Event quarantined” in docs/troubleshooting.md tells.`;
+    : markup`They lie in <code>${storage}/quarantine</code>. ${QUARANTINE_ADVICE}`;
   return card("Quarantine", markup`<p><strong>${count}</strong></p><p class="note">${advice}</p>`);
 }
 

@@ -27,6 +27,7 @@ h1 { font-size: clamp(1.9rem, 1.4rem + 2vw, 2.6rem); line-height: 1.15; letter-s
 h2 { font-size: 1rem; font-weight: 600; }
 h3 { font-size: .8125rem; font-weight: 600; }
 code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .8125rem; }
+time span { white-space: nowrap; }
 q { quotes: "“" "”"; }
 a { color: var(--accent); text-underline-offset: .2em; }
 a:focus-visible, summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }

@@ -36,14 +36,15 @@ export function formatAgo(atMs: number, nowMs: number): string {
 export function formatTime(ms: number): Markup {
   const iso = toIso(ms);
   if (iso === undefined) return markup`unknown time`;
-  return markup`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+  const [day, clock] = [iso.slice(0, 10), iso.slice(11, 19)];
+  return markup`<time datetime="${iso}"><span>${day}</span> <span>${clock} UTC</span></time>`;
 }
 
 /** The day of a time, where the hour does not matter. */
 export function formatDay(ms: number): Markup {
   const iso = toIso(ms);
   if (iso === undefined) return markup`unknown day`;
-  return markup`<time datetime="${iso}">${iso.slice(0, 10)}</time>`;
+  return markup`<time datetime="${iso}"><span>${iso.slice(0, 10)}</span></time>`;
 }
 
 function toIso(ms: number): string | undefined {
