@@ -18,6 +18,8 @@ export interface FluentdOptions {
   readonly bodySizeLimit?: number;
   /** Throw everything away, for measuring. @default {false} */
   readonly discard?: boolean;
+  /** Keep what has come in files and write it later, as is usual in production. @default {false} */
+  readonly fileBuffer?: boolean;
 }
 
 /** A record as Fluentd wrote it. */
@@ -94,19 +96,29 @@ export class Fluentd implements AsyncDisposable {
     await this.#process?.exit;
   }
 
+  /** Sends it a signal, such as SIGSTOP, after which it stands still. */
+  signal(signal: Deno.Signal): void {
+    this.#process?.kill(signal);
+  }
+
   /** Records written so far under a tag, in the order of their coming; under all tags without one. */
   async readRecords(tag?: string): Promise<FluentdRecord[]> {
+    const records = await this.readRecordsByTag();
+    return tag === undefined ? [...records.values()].flat() : records.get(tag) ?? [];
+  }
+
+  /** Records written so far, by their tag. */
+  async readRecordsByTag(): Promise<Map<string, FluentdRecord[]>> {
     const names: string[] = [];
-    for await (const entry of Deno.readDir(this.#outputFolder)) {
-      if (tag === undefined || entry.name === `${tag}.log`) names.push(entry.name);
-    }
-    const records: FluentdRecord[] = [];
+    for await (const entry of Deno.readDir(this.#outputFolder)) names.push(entry.name);
+    const byTag = new Map<string, FluentdRecord[]>();
     for (const name of names.sort()) {
       const text = await Deno.readTextFile(`${this.#outputFolder}/${name}`);
-      const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-      for (const line of whole.split("\n")) if (line !== "") records.push(JSON.parse(line));
+      const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+      const records = lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+      byTag.set(name.replace(/\.log$/, ""), records);
     }
-    return records;
+    return byTag;
   }
 
   /** Resolves with all records when there are at least `count`. */
@@ -152,8 +164,8 @@ function formatConfiguration(options: FluentdOptions, fluentd: Fluentd): string 
     @type json
   </format>
   <buffer tag>
-    @type memory
-    flush_mode immediate
+    ${options.fileBuffer === true ? `@type file\n    path ${options.folder}/buffer` : "@type memory"}
+    flush_mode ${options.fileBuffer === true ? "interval" : "immediate"}
     flush_thread_count 1
     flush_at_shutdown true
   </buffer>`;

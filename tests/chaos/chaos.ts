@@ -1,0 +1,162 @@
+/** `scripts/chaos`: plays many seeds, or one long run. */
+import { parseArgs } from "node:util";
+import { type Outcome, runSeed } from "./run_seed.ts";
+import { drawSchedule, formatSchedule, type ScheduleOptions } from "./schedule.ts";
+import { kindOf } from "./step.ts";
+import { playKills } from "./play_kills.ts";
+import { playSoak } from "./play_soak.ts";
+
+const USAGE = `Usage: scripts/chaos [OPTION]…
+
+Runs the program between two peers, troubles all three by a schedule that is drawn from a seed, ends
+the faults, and judges whether every promise of docs/delivery.md was kept.
+
+  --seeds N, --seeds N-M      the seeds to play (default: 1-20)
+  --minutes N                 begin no seed after so long (default: without end)
+  --peer fake|authpeer        the auth server (default: drawn from the seed; authpeer needs AUTHPEER)
+  --receiver fake|fluentd     the receiver (default: fake; fluentd needs scripts/setup-peers)
+  --mode legacy|bulk          how authpeer gives the log (default: drawn from the seed)
+  --jobs N                    seeds that are played side by side (default: 1)
+  --print                     print the schedules and play nothing
+  --keep FOLDER               write what the program said in failed seeds to this folder
+  --soak MINUTES              one long run with faults, judged by memory, open files and lag
+  --kill-in-a-row N           kill -9 and restart N times in a row
+`;
+
+/** Runs the command line and returns the exit status. */
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seeds: { type: "string", default: "1-20" },
+      minutes: { type: "string" },
+      peer: { type: "string" },
+      receiver: { type: "string" },
+      mode: { type: "string" },
+      jobs: { type: "string", default: "1" },
+      print: { type: "boolean", default: false },
+      keep: { type: "string" },
+      soak: { type: "string" },
+      "kill-in-a-row": { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { mode, peer, receiver } = values;
+  const options = {
+    ...(mode === undefined ? {} : { mode }),
+    ...(peer === undefined ? {} : { peer }),
+    ...(receiver === undefined ? {} : { receiver }),
+  } as ScheduleOptions;
+  const seeds = parseSeeds(values.seeds);
+  if (values.soak !== undefined) {
+    return await playSoak({ ...options, minutes: Number(values.soak), seed: seeds[0]! });
+  }
+  const kills = values["kill-in-a-row"];
+  if (kills !== undefined) {
+    return await playKills({ ...options, kills: Number(kills), seed: seeds[0]! });
+  }
+  if (values.print) {
+    for (const seed of seeds) console.log(formatSchedule(drawSchedule(seed, options)));
+    return 0;
+  }
+  const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
+  return await playSeeds(seeds, {
+    options,
+    endMs: performance.now() + minutes * 60_000,
+    jobs: Number(values.jobs),
+    keep: values.keep,
+  });
+}
+
+async function playSeeds(
+  seeds: readonly number[],
+  how: {
+    readonly options: ScheduleOptions;
+    readonly endMs: number;
+    readonly jobs: number;
+    readonly keep: string | undefined;
+  },
+): Promise<number> {
+  const left = [...seeds];
+  const failed: number[] = [];
+  const skipped = new Set<string>();
+  const steps = new Map<string, number>();
+  let played = 0;
+  const work = async () => {
+    while (left.length > 0 && performance.now() < how.endMs) {
+      const seed = left.shift()!;
+      const schedule = drawSchedule(seed, how.options);
+      const outcome = await runSeed(schedule).catch((error) => failOf(error));
+      played++;
+      for (const step of schedule.steps) {
+        steps.set(kindOf(step), (steps.get(kindOf(step)) ?? 0) + 1);
+      }
+      if ("skipped" in outcome) outcome.skipped.forEach((what) => skipped.add(what));
+      console.log(formatOutcome(seed, schedule, outcome));
+      if (outcome.problems.length === 0) continue;
+      failed.push(seed);
+      console.log(`    repeat: scripts/chaos --seeds ${seed}${formatOptions(how.options)}`);
+      if (how.keep !== undefined) await keepOutput(how.keep, { seed, schedule, outcome });
+    }
+  };
+  await Promise.all(Array.from({ length: how.jobs }, work));
+  console.log(
+    `steps: ${[...steps].sort().map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
+  );
+  for (const what of skipped) console.log(`skipped: ${what}`);
+  console.log(`${played - failed.length} seeds passed, ${failed.length} failed: ${failed.join()}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** The harness itself failed, which is no pass. */
+function failOf(error: unknown): Pick<Outcome, "problems" | "output"> {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  return { problems: [text], output: [] };
+}
+
+function formatOutcome(
+  seed: number,
+  { mode, peer, receiver }: { mode: string; peer: string; receiver: string },
+  outcome: Outcome | Pick<Outcome, "problems" | "output">,
+): string {
+  const verdict = outcome.problems.length === 0 ? "ok    " : "FAILED";
+  const facts = "counts" in outcome
+    ? [
+      `${(outcome.elapsedMs / 1000).toFixed(1)} s`,
+      `recovery ${(outcome.recoveryMs / 1000).toFixed(1)} s`,
+      ...Object.entries(outcome.counts).map(([name, count]) => `${name} ${count}`),
+    ].join(", ")
+    : "";
+  const problems = outcome.problems.map((problem) => `\n    ${problem}`).join("");
+  return `seed ${seed} ${verdict} ${peer}/${mode} to ${receiver}: ${facts}${problems}`;
+}
+
+function formatOptions({ mode, peer, receiver }: ScheduleOptions): string {
+  return Object.entries({ mode, peer, receiver })
+    .map(([name, value]) => value === undefined ? "" : ` --${name} ${value}`)
+    .join("");
+}
+
+async function keepOutput(
+  folder: string,
+  { outcome, schedule, seed }: {
+    readonly seed: number;
+    readonly schedule: ReturnType<typeof drawSchedule>;
+    readonly outcome: Pick<Outcome, "problems" | "output">;
+  },
+): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const lines = [formatSchedule(schedule), ...outcome.problems, ...outcome.output];
+  await Deno.writeTextFile(`${folder}/${seed}.log`, lines.join("\n"));
+}
+
+function parseSeeds(text: string): number[] {
+  const [first, last] = text.split("-").map(Number);
+  return Array.from({ length: (last ?? first)! - first! + 1 }, (_, i) => first! + i);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,166 @@
+import { systemClock } from "../../src/core/clock.ts";
+import type { KnownEvent } from "./known_event.ts";
+import { type Evidence, findMissing, judgeLog } from "./judge_log.ts";
+import { judgeOutput } from "./judge_output.ts";
+import { judgeSessions } from "./judge_sessions.ts";
+import { readQuarantined } from "./quarantined.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Step } from "./step.ts";
+import { World } from "./world.ts";
+
+/** What became of a run. */
+export interface Outcome {
+  readonly schedule: Schedule;
+  /** Empty when every promise was kept. */
+  readonly problems: readonly string[];
+  readonly elapsedMs: number;
+  /** Time from the end of the last fault until everything had arrived. */
+  readonly recoveryMs: number;
+  readonly counts: Readonly<Record<string, number>>;
+  /** Steps that this machine cannot do. */
+  readonly skipped: readonly string[];
+  /** All that the handler said. */
+  readonly output: readonly string[];
+}
+
+const LOG_PATH = "/test.log";
+/** Longest time after the last fault until a fresh event has arrived. */
+const FRESH_MS = 10_000;
+/** Longest time after the last fault until all is there: recordings may have to wait for their turn. */
+const ALL_MS = 30_000;
+const LOOK_MS = 100;
+const MAX_ENDS = 3;
+
+/** Plays a schedule, ends all faults, and judges what became of the events. */
+export async function runSeed(schedule: Schedule): Promise<Outcome> {
+  const startMs = performance.now();
+  await using world = await World.create(schedule);
+  const cutsMs: number[] = [];
+  world.handler.start();
+  for (const step of schedule.steps) {
+    await systemClock.sleep(step.waitMs);
+    if (cutsReceiver(step)) cutsMs.push(performance.now());
+    await world.take(step);
+  }
+  await world.heal();
+  const healedMs = performance.now();
+  await world.server.append(10, 0);
+  const all = await world.server.readEvents();
+  const wanted = all.filter((event) => event.timeMs >= world.startMs && isWanted(event, schedule));
+  const problems = await waitForAll(world, wanted, healedMs);
+  const recoveryMs = performance.now() - healedMs;
+  await world.handler.terminate();
+  if (schedule.seed % 3 === 0) await startOnceMore(world);
+  const evidence = await readEvidence(world, { all, wanted, schedule, cutsMs });
+  const verdict = judgeLog(evidence);
+  const sessions = await world.server.readSessions();
+  problems.push(
+    ...verdict.problems,
+    ...judgeSessions({ ...evidence, sessions, pathOf: sessionPath }),
+    ...world.handler.violations,
+    ...await judgeOutput(world.handler.output, world.secretFiles()),
+  );
+  return {
+    schedule,
+    problems: [...new Set(problems)],
+    elapsedMs: performance.now() - startMs,
+    recoveryMs,
+    counts: {
+      events: all.length,
+      sessions: sessions.length,
+      requests: evidence.journal.requests?.length ?? 0,
+      repeats: verdict.repeats,
+      quarantined: evidence.quarantined.length,
+      starts: world.handler.starts,
+    },
+    skipped: world.skipped,
+    output: world.handler.output,
+  };
+}
+
+/** Waits until everything has arrived; what takes too long is a problem. */
+async function waitForAll(
+  world: World,
+  wanted: readonly KnownEvent[],
+  healedMs: number,
+): Promise<string[]> {
+  const problems: string[] = [];
+  let isFreshHere = false;
+  while (true) {
+    const journal = await world.receiver.readJournal();
+    const quarantined = await readQuarantined(world.storage);
+    const missing = findMissing({ wanted, journal, quarantined, logPath: LOG_PATH });
+    const elapsedMs = performance.now() - healedMs;
+    const newestMs = wanted.at(-1)?.timeMs;
+    isFreshHere ||= !missing.some(({ timeMs }) => timeMs === newestMs);
+    if (missing.length === 0) {
+      const sessions = await world.server.readSessions();
+      const late = judgeSessions({ sessions, journal, quarantined, pathOf: sessionPath });
+      if (late.length === 0) return problems;
+    }
+    if (elapsedMs > FRESH_MS && !isFreshHere && problems.length === 0) {
+      problems.push(`A fresh event has not arrived ${FRESH_MS / 1000} s after the last fault`);
+    }
+    // A handler that cannot stay alive will not recover.
+    if (world.handler.violations.length > MAX_ENDS) return problems;
+    if (elapsedMs > ALL_MS) {
+      return [...problems, `Not everything has arrived ${ALL_MS / 1000} s after the last fault`];
+    }
+    await systemClock.sleep(LOOK_MS);
+  }
+}
+
+/** A start after a stop in good order finds nothing to send. */
+async function startOnceMore(world: World): Promise<void> {
+  world.handler.start();
+  await world.handler.waitForLine(/Caught up/);
+  await world.handler.terminate();
+}
+
+async function readEvidence(
+  world: World,
+  { all, wanted, schedule, cutsMs }: {
+    readonly all: readonly KnownEvent[];
+    readonly wanted: readonly KnownEvent[];
+    readonly schedule: Schedule;
+    readonly cutsMs: readonly number[];
+  },
+): Promise<Evidence> {
+  const keys = new Set(wanted.map(({ key }) => key));
+  const { steps } = schedule;
+  return {
+    wanted,
+    unwanted: new Set(all.filter(({ key }) => !keys.has(key)).map(({ id }) => id)),
+    journal: await world.receiver.readJournal(),
+    quarantined: await readQuarantined(world.storage),
+    breaks: world.handler.breaks,
+    cutsMs,
+    maxBytes: Math.min(
+      ...steps.map((s) =>
+        s.do === "receiver" && s.fault.kind === "too-large" ? s.fault.maxBytes : Infinity
+      ),
+    ),
+    batchEvents: Number(schedule.settings["fluentd-batch-events"]),
+    modeChanges: steps.filter((s) => s.do === "server" && s.fault.kind === "mode").length,
+    terminateMayRepeat: steps.some((step) => step.do === "disk" || findsFault(step)),
+    logPath: LOG_PATH,
+  };
+}
+
+/** Whether the step makes the program look for an event at fault. */
+function findsFault(step: Step): boolean {
+  return step.do === "receiver" &&
+    ["poison", "too-large", "status", "partial"].includes(step.fault.kind);
+}
+
+function cutsReceiver(step: Step): boolean {
+  return step.do === "receiver" && ["drop-connections", "away"].includes(step.fault.kind);
+}
+
+function isWanted({ type }: KnownEvent, { skipTypes, types }: Schedule): boolean {
+  return (types.length === 0 || types.includes(type)) && !skipTypes.includes(type);
+}
+
+function sessionPath(sid: string): string {
+  return `/session.${sid}.log`;
+}
