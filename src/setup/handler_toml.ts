@@ -15,6 +15,9 @@ storage = ${quote(storage)}
 timeout = "10s"
 # Events asked of Teleport at once. Left out, it grows from 20 to 500 while there is a backlog.
 #batch = 20
+# Status page, probes and metrics (/metrics), for this machine alone: they ask nobody who he is. In a
+# container: "0.0.0.0:3000". Without this line, nothing is served.
+diagnostics-addr = "127.0.0.1:3000"
 
 [forward.fluentd]
 ca = ${path(`${names.ca}.crt`)}

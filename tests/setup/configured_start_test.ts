@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startAuthpeer } from "../support/authpeer.ts";
+import { freePort } from "../support/diagnostics_client.ts";
 import { openssl } from "../support/openssl.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
 import { startProgram } from "../support/program.ts";
@@ -36,6 +37,7 @@ for (const fluentdVariable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"] as const) {
       });
       const { code } = await program.waitForExit(60_000);
       assert.equal(code, 0, program.stderr.join("\n"));
+      assert.ok(program.stderr.some((line) => line.includes("Diagnostics are served")));
       assert.deepEqual(program.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
       await fluentd.stop();
       assert.deepEqual(
@@ -122,9 +124,13 @@ async function startPeer(dir: string) {
   return await startAuthpeer({ dir, flags: { events: 200, days: 2 } });
 }
 
+/** Puts the port of Fluentd into the settings, and a free one for diagnostics. */
 async function placePort(path: string, port: number): Promise<void> {
   const text = await Deno.readTextFile(path);
-  await Deno.writeTextFile(path, text.replaceAll(":8888/", `:${port}/`));
+  await Deno.writeTextFile(
+    path,
+    text.replaceAll(":8888/", `:${port}/`).replace(':3000"\n', `:${freePort()}"\n`),
+  );
 }
 
 async function post(

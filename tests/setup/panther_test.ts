@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { startAuthpeer } from "../support/authpeer.ts";
+import { DiagnosticsClient } from "../support/diagnostics_client.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
 import { TestProcess } from "../support/process.ts";
 import { startProgram } from "../support/program.ts";
@@ -48,7 +49,7 @@ for (const destination of ["panther", "s3"] as const) {
       await Deno.writeTextFile(toml, settings.replaceAll(":8888/", `:${fluentd.port}/`));
       await using program = startProgram({
         args: [
-          ...["start", "--config", toml],
+          ...["start", "--config", toml, ...new DiagnosticsClient().args],
           ...["--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event"],
         ],
       });
