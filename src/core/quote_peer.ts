@@ -5,5 +5,5 @@ const MAX_QUOTE = 300;
 export function quotePeer(text: string): string {
   // A peer may say megabytes; of those beyond any quote not even blanks are looked for.
   const start = text.slice(0, 8 * MAX_QUOTE);
-  return start.replaceAll(/[\s\p{Cc}]+/gu, " ").trim().slice(0, MAX_QUOTE).toWellFormed();
+  return start.replaceAll(/[\s\p{Cc}]+/gu, " ").trim().slice(0, MAX_QUOTE).trimEnd().toWellFormed();
 }

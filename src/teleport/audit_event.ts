@@ -4,8 +4,9 @@ import { formatError } from "../core/fault.ts";
 import type { EventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { StructJsonWriter } from "./struct_json.ts";
 
-/** Ids are UUIDs or hashes, and types are a few words. */
-const MAX_ID = 256;
+/** Ids are UUIDs or hashes. What JSON would make longer is not plain: a position holds many. */
+const PLAIN_ID = /^[ !#-[\]-~]{1,256}$/;
+const MAX_TYPE = 256;
 
 /**
  * Converts an event of the wire; a payload that cannot be written as JSON becomes its `defect`. An
@@ -14,7 +15,7 @@ const MAX_ID = 256;
  */
 export function toAuditEvent(message: EventUnstructured, writer: StructJsonWriter): AuditEvent {
   const { time, unstructured } = message;
-  const type = message.type.slice(0, MAX_ID);
+  const type = message.type.slice(0, MAX_TYPE);
   const timeMs = time === undefined
     ? 0
     : Number(time.seconds) * 1000 + Math.floor(time.nanos / 1_000_000);
@@ -27,9 +28,9 @@ export function toAuditEvent(message: EventUnstructured, writer: StructJsonWrite
   }
 }
 
-/** An id that no log line and no stored position has room for gives way to its hash. */
+/** An id that no log line and no stored position has room for, or that is no text, gives way to its hash. */
 function shorten(id: string): string {
-  return id.length <= MAX_ID ? id : hash(new TextEncoder().encode(id));
+  return PLAIN_ID.test(id) ? id : hash(new TextEncoder().encode(id));
 }
 
 function hash(bytes: Uint8Array): string {

@@ -52,13 +52,15 @@ export function encodeBulkPosition({ date, idleAtMs, log }: BulkPosition): Posit
  */
 export function decodeBulkPosition(stored: Position): BulkPosition {
   const { date, idleAt, log, version } = stored;
-  const isDate = typeof date === "string" && /^\d{4}-\d{2}-\d{2}$/.test(date);
-  if (version !== 1 || !isDate || typeof log !== "object" || log === null || Array.isArray(log)) {
+  const isDate = typeof date === "string" && /^\d{4}-\d{2}-\d{2}$/.test(date) &&
+    !isNaN(Date.parse(date));
+  const idleAtMs = typeof idleAt === "string" ? Date.parse(idleAt) : undefined;
+  const isLog = typeof log === "object" && log !== null && !Array.isArray(log);
+  if (version !== 1 || !isDate || !isLog || (idleAtMs !== undefined && isNaN(idleAtMs))) {
     const text = JSON.stringify(stored).slice(0, 200);
     throw new Fault("state", `Stored position of the bulk export cannot be read: ${text}`, {
       hint: "It is damaged, or a newer version of this program wrote it",
     });
   }
-  const idleAtMs = typeof idleAt === "string" ? Date.parse(idleAt) : undefined;
   return { date, log: decodeLogPosition(log as Position), idleAtMs };
 }

@@ -95,11 +95,13 @@ export function toTeleportFault(call: string, error: unknown): Fault {
       cause: error,
     });
   }
-  const kind = KINDS[connectError.code];
+  // A server may answer with a number that is no code.
+  const code = Code[connectError.code] ?? `code ${connectError.code}`;
+  const kind = KINDS[connectError.code] ?? "protocol";
   const reason = connectError.code === Code.Canceled
     ? "the connection was lost"
-    : quotePeer(connectError.rawMessage) || Code[connectError.code];
-  const message = `Cannot ${call}: ${reason} (${Code[connectError.code]})`;
+    : quotePeer(connectError.rawMessage) || code;
+  const message = `Cannot ${call}: ${reason} (${code})`;
   const hint = kind === "denied"
     ? "The role of the handler's user must allow list and read on event and session"
     : undefined;

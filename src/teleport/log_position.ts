@@ -36,6 +36,8 @@ export interface ReadRange {
 
 /** Bytes of ids that a position holds: a value in the store must stay under 60 KiB. */
 const MAX_ID_BYTES = 48 * 1024;
+const YEAR_0_MS = Date.parse("0000-01-01");
+const YEAR_10000_MS = Date.UTC(10_000, 0);
 /** Format of the stored value; a change that older versions cannot read takes the next number. */
 const VERSION = 1;
 
@@ -149,8 +151,10 @@ function unreadable(stored: Position): Fault {
   });
 }
 
+/** Of a time that no log can have, nothing could be counted on. */
 function parseTime(value: unknown): number {
-  return typeof value === "string" ? Date.parse(value) : NaN;
+  const ms = typeof value === "string" ? Date.parse(value) : NaN;
+  return ms >= YEAR_0_MS && ms < YEAR_10000_MS ? ms : NaN;
 }
 
 function toSecond(ms: number): number {

@@ -1,5 +1,6 @@
 import { createPrivateKey } from "node:crypto";
-import { isPrivateKey, parsePemBlocks } from "./pem.ts";
+import { formatError } from "../core/fault.ts";
+import { isPrivateKey, parsePemBlocks, type PemBlock } from "./pem.ts";
 
 /** Why a private key cannot be used, so that the caller can say what to do about it. */
 export class PrivateKeyError extends Error {
@@ -27,7 +28,7 @@ export class PrivateKeyError extends Error {
  * @throws {PrivateKeyError}
  */
 export function decryptPrivateKey(pem: string, passphrase?: string): string {
-  const block = parsePemBlocks(pem).find(isPrivateKey);
+  const block = findKey(pem);
   if (block === undefined) throw new PrivateKeyError("missing", "No private key found");
   if (block.pem.includes("Proc-Type: 4,ENCRYPTED")) {
     throw new PrivateKeyError("legacy-encryption", "Private key has the legacy PEM encryption");
@@ -54,5 +55,13 @@ export function decryptPrivateKey(pem: string, passphrase?: string): string {
       "passphrase-wrong",
       "Private key cannot be decrypted with the passphrase given",
     );
+  }
+}
+
+function findKey(pem: string): PemBlock | undefined {
+  try {
+    return parsePemBlocks(pem).find(isPrivateKey);
+  } catch (error) {
+    throw new PrivateKeyError("unreadable", formatError(error));
   }
 }

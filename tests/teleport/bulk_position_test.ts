@@ -98,6 +98,8 @@ const UNREADABLE: readonly [string, Position][] = [
   ["nothing in it", {}],
   ["another version", { ...STORED, version: 2 }],
   ["a date that is no date", { ...STORED, date: "yesterday" }],
+  ["a date that does not exist", { ...STORED, date: "2026-01-99" }],
+  ["an idle moment that is no time", { ...STORED, idleAt: "" }],
   ["a date with a time", { ...STORED, date: "2026-01-06T00:00:00Z" }],
   ["no date", { ...STORED, date: null }],
   ["no position of the log", { ...STORED, log: null }],

@@ -229,6 +229,12 @@ const CASES: readonly {
       call.send(HEAD, trailers(7, "%1B[2J%0D%0Ano%0AINFO[0000] Event sent%9B".slice(0, -3))),
   },
   {
+    what: "a status that does not exist",
+    kind: "unavailable",
+    says: /\((Unknown|Internal)\)/,
+    answer: (call) => call.send(HEAD, trailers(99, "no")),
+  },
+  {
     what: "words without an end",
     kind: "unavailable",
     says: /: x{300} \(Internal\)/,

@@ -118,6 +118,12 @@ for (
       done: [],
     }],
     ["no start time", { version: 1, from: "2026-01-01T00:00:00Z", done: [] }],
+    ["a time beyond all calendars", {
+      version: 1,
+      startTime: "2026-01-01T00:00:00Z",
+      from: "+275760-09-13T00:00:00Z",
+      done: [],
+    }],
     ["a time that is none", {
       version: 1,
       startTime: "yesterday",

@@ -87,3 +87,12 @@ Deno.test("decryptPrivateKey() throws nothing but PrivateKeyError and SyntaxErro
     }
   }));
 });
+
+Deno.test("decryptPrivateKey() says so of a key that is cut short", () => {
+  assert.throws(
+    () => decryptPrivateKey("-----BEGIN PRIVATE KEY-----\nMIGH\n"),
+    (error) =>
+      error instanceof PrivateKeyError && error.reason === "unreadable" &&
+      /does not end/.test(error.message),
+  );
+});
