@@ -1,12 +1,12 @@
-import type { Config } from "../config/config.ts";
 import { describeConfig } from "../config/config_dump.ts";
 import { systemFiles } from "../config/config_files.ts";
 import { formatConfigProblem } from "../config/config_problem.ts";
-import { loadConfig, type LoadedConfig } from "../config/load_config.ts";
+import { loadConfig } from "../config/load_config.ts";
 import { failed, type Finding, ok, warning } from "../core/finding.ts";
-import { inspectFileModes, type NamedFile } from "../tls/file_modes.ts";
-import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import { inspectFileModes } from "../tls/file_modes.ts";
+import type { DoctorFacts } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
+import { namedFilesOf } from "./named_files.ts";
 
 /** Checks of what the person has written. */
 export function settingsChecks(facts: DoctorFacts): readonly Check[] {
@@ -16,7 +16,7 @@ export function settingsChecks(facts: DoctorFacts): readonly Check[] {
       name: "files",
       subject: "Files",
       needs: ["settings"],
-      run: () => inspectFileModes(filesOf(configOf(facts), facts.loaded!)),
+      run: () => inspectFileModes(namedFilesOf(facts.loaded!)),
     },
   ];
 }
@@ -47,22 +47,4 @@ async function checkSettings(facts: DoctorFacts): Promise<Finding> {
   return warnings[0] === undefined
     ? ok(`${given.length} given, all valid`, { details })
     : warning(warnings[0], { details });
-}
-
-function filesOf(config: Config, { sources }: LoadedConfig): readonly NamedFile[] {
-  const holdsPassphrase = sources["fluentd-key-passphrase"].origin === "file";
-  const files: readonly (readonly [string, string | undefined, boolean])[] = [
-    ["config", config.config, holdsPassphrase],
-    ["teleport-identity", config.teleportIdentity, true],
-    ["teleport-ca", config.teleportCa, false],
-    ["teleport-cert", config.teleportCert, false],
-    ["teleport-key", config.teleportKey, true],
-    ["fluentd-ca", config.fluentdCa, false],
-    ["fluentd-cert", config.fluentdCert, false],
-    ["fluentd-key", config.fluentdKey, true],
-    ["fluentd-key-passphrase-file", config.fluentdKeyPassphraseFile, true],
-  ];
-  return files.flatMap(([setting, path, isSecret]) =>
-    path === undefined ? [] : [{ setting, path, isSecret }]
-  );
 }

@@ -15,7 +15,8 @@ export async function openStore(
     logger.warning("Dry run: nothing is sent to Fluentd, and the stored position is not touched");
     return Object.assign(new MemoryPositionStore(), { [Symbol.dispose]: () => {} });
   }
-  await openStorageFolder(folder);
+  const openToOthers = await openStorageFolder(folder);
+  if (openToOthers !== undefined) logger.warning(openToOthers);
   using cleanup = new DisposableStack();
   cleanup.use(await StorageLock.acquire(folder, pid));
   const store = cleanup.use(await KvPositionStore.open(`${folder}/state.kv`, clock.nowMs()));

@@ -22,6 +22,7 @@ import { listenForStop } from "./stop_signals.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { PROGRAM } from "./usage.ts";
 import { formatVersion } from "./version.ts";
+import { warnOfOpenFiles } from "./warn_of_open_files.ts";
 
 /** Time for the request under way after the first signal, as in the Go handler. */
 const SHUTDOWN_GRACE_MS = 5000;
@@ -52,6 +53,7 @@ export async function runStart(input: CliInput): Promise<number> {
   using _closing = log;
   const { logger } = log;
   logSettings(logger, loaded);
+  await warnOfOpenFiles(logger, loaded);
   try {
     const credentials = await readCredentials(config);
     using signals = listenForStop(SHUTDOWN_GRACE_MS, systemClock.sleep);

@@ -10,12 +10,18 @@ export function storageFolderFor(
   return `${storage.replace(/(?<=.)\/+$/, "")}/${host}_${teleport.port}`;
 }
 
+/** What is written to in the folder, and must be where it seems to be. */
+const OWN_NAMES = ["lock", "state.kv", "quarantine"];
+const OPEN_TO_OTHERS = 0o077;
+
 /**
- * Creates the folder, readable by its owner alone, unless it is there.
+ * Creates the folder, readable by its owner alone, unless it is there. Returns a warning when it is
+ * there and open to others: somebody may have meant that, so it stays as it is.
  *
- * @throws {Fault} of kind `state` when that cannot be done.
+ * @throws {Fault} of kind `state` when that cannot be done, or when something in it is a link, by which
+ * whoever may write to the folder could have us write elsewhere.
  */
-export async function openStorageFolder(folder: string): Promise<void> {
+export async function openStorageFolder(folder: string): Promise<string | undefined> {
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -27,4 +33,26 @@ export async function openStorageFolder(folder: string): Promise<void> {
       },
     );
   }
+  for (const name of OWN_NAMES) await refuseLink(`${folder}/${name}`);
+  const { mode } = await Deno.stat(folder);
+  if (mode === null || (mode & OPEN_TO_OTHERS) === 0) return undefined;
+  const shown = (mode & 0o777).toString(8).padStart(4, "0");
+  return `Storage folder '${folder}' is open to other users (mode ${shown}). ` +
+    `Close it with: chmod 700 ${quoteForShell(folder)}`;
+}
+
+async function refuseLink(path: string): Promise<void> {
+  const isLink = await Deno.lstat(path).then((info) => info.isSymlink, () => false);
+  if (!isLink) return;
+  throw new Fault(
+    "state",
+    `Symbolic link '${path}' is not followed`,
+    {
+      hint: "Move it away; the storage folder itself may be a link, but nothing in it",
+    },
+  );
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -32,8 +32,7 @@ for (const place of ["file", "file/below", "dangling"]) {
   Deno.test(`openStorageFolder() says what to do about a place where no folder can be (${place})`, async () => {
     await using folder = await temporaryFolder();
     await Deno.writeTextFile(folder.join("file"), "");
-    const link = ["-s", folder.join("nowhere"), folder.join("dangling")];
-    assert.ok((await new Deno.Command("ln", { args: link }).output()).success);
+    await makeLink(folder.join("nowhere"), folder.join("dangling"));
     const error = await openStorageFolder(folder.join(place)).then(() => undefined, (e) => e);
     assert.ok(error instanceof Fault, `${error}`);
     assert.equal(error.kind, "state");
@@ -44,4 +43,47 @@ for (const place of ["file", "file/below", "dangling"]) {
       ),
     );
   });
+}
+
+for (const mode of [0o755, 0o750, 0o777]) {
+  const shown = mode.toString(8);
+  Deno.test(`openStorageFolder() leaves a folder of the mode ${shown} as it is, and warns of it`, async () => {
+    await using folder = await temporaryFolder();
+    const path = folder.join("it's mine");
+    await Deno.mkdir(path);
+    await Deno.chmod(path, mode);
+    assert.equal(
+      await openStorageFolder(path),
+      `Storage folder '${path}' is open to other users (mode 0${shown}). ` +
+        `Close it with: chmod 700 '${path.replace("'", `'\\''`)}'`,
+    );
+    assert.equal((await Deno.stat(path)).mode! & 0o777, mode);
+  });
+}
+
+for (const name of ["lock", "state.kv", "quarantine"]) {
+  Deno.test(`openStorageFolder() follows no link by the name of ${name}, and what it leads to stays as it is`, async () => {
+    await using folder = await temporaryFolder();
+    await Deno.writeTextFile(folder.join("precious"), "mine");
+    await Deno.mkdir(folder.join("storage"));
+    await makeLink(folder.join("precious"), folder.join("storage", name));
+    await assert.rejects(
+      openStorageFolder(folder.join("storage")),
+      (error) =>
+        error instanceof Fault && error.kind === "state" && /^Symbolic link/.test(error.text),
+    );
+    assert.equal(await Deno.readTextFile(folder.join("precious")), "mine");
+  });
+}
+
+Deno.test("openStorageFolder() takes a folder that is a link itself", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(folder.join("disk"), { mode: 0o700 });
+  await makeLink(folder.join("disk"), folder.join("storage"));
+  assert.equal(await openStorageFolder(folder.join("storage")), undefined);
+});
+
+/** By a command, because the runtime makes links only for who may write everywhere. */
+async function makeLink(target: string, path: string): Promise<void> {
+  assert.ok((await new Deno.Command("ln", { args: ["-s", target, path] }).output()).success);
 }

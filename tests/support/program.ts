@@ -12,6 +12,8 @@ export interface ProgramOptions {
   /** The program sees these, and of our own environment only what a runtime needs. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What new files are kept from, such as `000`. @default {ours} */
+  readonly umask?: string;
   /** Whether the run adds nothing to the coverage, which costs memory. @default {false} */
   readonly withoutCoverage?: boolean;
 }
@@ -38,11 +40,15 @@ export function startProgram(options: ProgramOptions): TestProcess {
   if (options.withoutCoverage === true) delete env["DENO_COVERAGE_DIR"];
   const passphrase = options.env?.["FDFWD_FLUENTD_KEY_PASSPHRASE"] ?? "";
   return new TestProcess({
-    command: Deno.env.get("PROGRAM") ?? FROM_SOURCE,
+    ...underUmask(options.umask, Deno.env.get("PROGRAM") ?? FROM_SOURCE, options.args),
     secrets: passphrase === "" ? [] : [passphrase],
-    args: options.args,
     env: { ...env, ...options.env },
     clearEnv: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+}
+
+function underUmask(umask: string | undefined, command: string, args: readonly string[]) {
+  if (umask === undefined) return { command, args };
+  return { command: "sh", args: ["-c", `umask ${umask}; exec "$0" "$@"`, command, ...args] };
 }
