@@ -26,13 +26,16 @@ printf '%s\\n' "\${COMPREPLY[@]}"
 for (
   const [words, expected] of [
     [[""], [...COMMANDS.map(({ name }) => name), "--help", "--version"]],
-    [["st"], ["start"]],
-    [["start", "--log-"], ["--log-severity", "--log-format"]],
+    [["st"], ["start", "state"]],
+    [["start", "--log-"], ["--log-severity", "--log-format", "--log-output"]],
     [["start", "--log-severity", ""], ["debug", "info", "warning", "error"]],
     [["start", "--log-severity", "=", "w"], ["warning"]],
     [["start", "--log-format", "="], ["text", "json"]],
     [["--log-format", "json", "do"], ["doctor"]],
-    [["--debug", "s"], ["start"]],
+    [["--debug", "s"], ["start", "state"]],
+    [["state", ""], ["quarantine"]],
+    [["state", "quarantine", ""], ["list", "show", "replay", "drop"]],
+    [["state", "quarantine", "drop", "--y"], ["--yes"]],
     [["start", "--fluentd-url", ""], []],
     [["doctor", "--js"], ["--json"]],
     [["completion", ""], ["bash", "zsh", "fish"]],
@@ -90,7 +93,7 @@ for (
 
 for (
   const [line, expected] of [
-    ["st", ["start"]],
+    ["st", ["start", "state"]],
     ["start --log-format ", ["json", "text"]],
     ["completion z", ["zsh"]],
     ["doctor --js", ["--json"]],

@@ -73,7 +73,7 @@ Deno.test("state quarantine list shows all entries as a table and as JSON, besid
   assert.match(lines[0]!, /^ENTRY {9}QUARANTINED {11}STREAM {2,}TYPE {2,}EVENT {2,}REASON$/);
   assert.match(
     lines[1]!,
-    /^[0-9a-f]{12}  2026-01-02T03:04:05Z  log {2,}user\.login {2,}first {2,}HTTP 400: no$/,
+    /^[0-9a-f]{12} {2}2026-01-02T03:04:05Z {2}log {2,}user\.login {2,}first {2,}HTTP 400: no$/,
   );
   assert.ok(lines[2]!.includes(`  session/${SESSION}  exec        a\\u001b[2Jb  `), lines[2]);
   assert.match(lines[3]!, /^[0-9a-f]{12} +A line that cannot be read: Not a whole line of JSON$/);
@@ -109,7 +109,7 @@ Deno.test("state quarantine show prints what is known and the payload with its n
     ["log", { ...makeEvent("second"), defect: { reason: "Not a Struct", raw } }],
   ]);
   const first = await run(peers, "show", "first");
-  assert.match(first.out, /^reason       HTTP 400: no$/m);
+  assert.match(first.out, /^reason {7}HTTP 400: no$/m);
   assert.ok(
     first.out.endsWith('\n{\n  "n": 12345678901234567890,\n  "f": 1.0e2,\n  "s": "\\u202e"\n}'),
     first.out,

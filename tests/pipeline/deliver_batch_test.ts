@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Delivery } from "../../src/core/delivery.ts";
 import type { AuditEvent } from "../../src/core/event.ts";
+import { Fault } from "../../src/core/fault.ts";
 import { BatchDelivery, type MoreEvents } from "../../src/pipeline/deliver_batch.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import {
@@ -14,13 +15,15 @@ import {
 } from "../support/pipeline_ports.ts";
 
 const DELIVERED: Delivery = { kind: "delivered" };
-const REJECTED: Delivery = { kind: "rejected", reason: "HTTP 400" };
+const REJECTED: Delivery = { kind: "rejected", reason: "HTTP 400", remedy: "look at <parse>" };
+const FAILED: Delivery = { kind: "retry", reason: "HTTP 500", suspect: true };
 
 /** Delivers while a fake clock runs through every pause. */
 async function deliver(
   events: readonly AuditEvent[],
   answer: Answer,
   more: (() => MoreEvents) | MoreEvents = "waiting",
+  options: { haltOnRejected?: boolean } = {},
 ) {
   const clock = new FakeClock();
   const stop = new AbortController();
@@ -35,6 +38,7 @@ async function deliver(
     clock,
     stop: stop.signal,
     abort: new AbortController().signal,
+    ...options,
   });
   let isDone = false;
   const delivering = delivery.deliver(events, true, typeof more === "function" ? more : () => more)
@@ -46,7 +50,7 @@ async function deliver(
   }
   if (!isDone) stop.abort(new Error("still trying"));
   const error = await delivering.then(() => undefined, (error) => error);
-  return { sink, quarantine, observer, error };
+  return { sink, quarantine, observer, error, settledCount: delivery.settledCount };
 }
 
 /** Refuses each request that holds one of the given events. */
@@ -120,6 +124,8 @@ Deno.test("BatchDelivery.deliver() quarantines nothing when the receiver refuses
   assert.deepEqual(quarantine.ids, []);
   assert.deepEqual(sink.accepted, []);
   assert.ok(observer.retries.every((retry) => retry.lasting));
+  const { reason } = observer.retries.at(-1)!;
+  assert.equal(reason, "every event is refused (HTTP 400); look at <parse>");
   assert.match(error.message, /still trying/);
 });
 
@@ -154,6 +160,10 @@ Deno.test("BatchDelivery.deliver() holds a lone refused event back while nothing
   );
   assert.deepEqual(quarantine.ids, []);
   assert.ok(observer.retries.length > 2);
+  assert.equal(
+    observer.retries.at(-1)!.reason,
+    "an event is refused, and there is no other yet to compare it with (HTTP 400); look at <parse>",
+  );
   assert.match(error.message, /still trying/);
 });
 
@@ -169,7 +179,7 @@ Deno.test("BatchDelivery.deliver() quarantines the last event of a stream when o
 
 Deno.test("BatchDelivery.deliver() narrows a server error that repeats for the same events", async () => {
   const events = makeEvents(32);
-  const answer = refuse(["e7"], { kind: "retry", reason: "HTTP 500", suspect: true });
+  const answer = refuse(["e7"], FAILED);
   const { sink, quarantine } = await deliver(events, answer);
   assert.deepEqual(quarantine.ids, ["e7"]);
   assert.deepEqual(sink.accepted, events.map((e) => e.id).filter((id) => id !== "e7"));
@@ -222,15 +232,94 @@ Deno.test("BatchDelivery.deliver() waits until the quarantine can be written", a
   }
   await delivering;
   assert.deepEqual(quarantine.ids, ["bad"]);
-  assert.deepEqual(observer.retries.map((retry) => retry.peer), ["state", "state"]);
+  assert.deepEqual(
+    observer.retries.map(({ lasting, peer }) => [peer, lasting]),
+    [["state", true], ["state", true]],
+  );
 });
 
 Deno.test("BatchDelivery.deliver() reports a wrong setting as lasting and tries slowly", async () => {
   let requests = 0;
   const { sink, observer } = await deliver(
     makeEvents(2),
-    () => ++requests < 4 ? { kind: "misconfigured", reason: "HTTP 404" } : DELIVERED,
+    () =>
+      ++requests < 4
+        ? { kind: "misconfigured", reason: "no such path", remedy: "check the URL" }
+        : DELIVERED,
   );
   assert.ok(observer.retries.every((retry) => retry.lasting && retry.delayMs >= 1000));
+  assert.equal(observer.retries[0]!.reason, "no such path; check the URL");
   assert.deepEqual(sink.accepted, ["e0", "e1"]);
+});
+
+Deno.test("BatchDelivery.deliver() waits out what has nothing to do with a suspect before it judges it", async () => {
+  const others: Delivery[] = [
+    { kind: "retry", reason: "connection refused" },
+    { kind: "retry", reason: "HTTP 503", afterMs: 1000 },
+    { kind: "misconfigured", reason: "HTTP 404" },
+  ];
+  let isGoodTaken = false;
+  const { sink, quarantine } = await deliver([makeEvent("slow"), makeEvent("good")], (events) => {
+    if (events.some(({ id }) => id === "slow")) {
+      return isGoodTaken ? others.shift() ?? DELIVERED : FAILED;
+    }
+    isGoodTaken = true;
+    return DELIVERED;
+  });
+  assert.deepEqual(quarantine.ids, []);
+  assert.deepEqual(sink.accepted, ["good", "slow"]);
+});
+
+function makeDefect(id: string): AuditEvent {
+  const defect = { reason: "Not a Struct", raw: new Uint8Array([1]) };
+  return { ...makeEvent(id), json: new Uint8Array(0), defect };
+}
+
+for (
+  const [what, bad] of [
+    ["is refused", makeEvent("e13")],
+    ["has no payload", makeDefect("e13")],
+  ] as const
+) {
+  Deno.test(`BatchDelivery.deliver() that halts ends before the event that ${what}, and sends nothing behind it`, async () => {
+    const events = makeEvents(30).with(13, bad);
+    const { error, observer, quarantine, settledCount, sink } = await deliver(
+      events,
+      refuse(["e13"]),
+      "waiting",
+      { haltOnRejected: true },
+    );
+    assert.ok(error instanceof Fault);
+    assert.equal(error.kind, "rejected");
+    assert.match(
+      error.text,
+      /^The event 'e13' \(test, 2026-01-01 00:00:00 \+0000 UTC\) is refused: (HTTP 400|Not a Struct)\. .*--on-rejected quarantine/,
+    );
+    assert.deepEqual(sink.accepted, events.slice(0, 13).map(({ id }) => id));
+    assert.equal(settledCount, 13);
+    assert.deepEqual([quarantine.ids, observer.rejectedIds], [[], []]);
+  });
+}
+
+Deno.test("BatchDelivery.deliver() that halts waits out an outage of server errors as ever", async () => {
+  let requests = 0;
+  const { error, sink } = await deliver(
+    makeEvents(20),
+    () => ++requests < 50 ? FAILED : DELIVERED,
+    "waiting",
+    { haltOnRejected: true },
+  );
+  assert.equal(error, undefined);
+  assert.equal(sink.accepted.length, 20);
+});
+
+Deno.test("BatchDelivery.deliver() that halts tells how far it got without a gap, when an event fails that others overtook", async () => {
+  const { error, settledCount } = await deliver(
+    makeEvents(8),
+    refuse(["e2"], FAILED),
+    "waiting",
+    { haltOnRejected: true },
+  );
+  assert.match(error.message, /^The event 'e2' .* HTTP 500$/);
+  assert.equal(settledCount, 2);
 });

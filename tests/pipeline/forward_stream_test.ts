@@ -218,3 +218,26 @@ Deno.test("superviseStream() commits the first position before anything is read"
   await superviseStream({ ...options, firstPosition: { at: 40 } });
   assert.deepEqual(store.commits[0], { streamId: "test", position: { at: 40 } });
 });
+
+Deno.test("forwardStream() that halts commits what lies before the refused event, with what it causes, and nothing more", async () => {
+  const opened: string[] = [];
+  const sink = new ScriptedSink((events) =>
+    events.some(({ id }) => id === "e33")
+      ? { kind: "rejected", reason: "HTTP 400" }
+      : { kind: "delivered" }
+  );
+  const { options, store } = makeOptions({
+    sink,
+    haltOnRejected: true,
+    findOpened: (events) =>
+      events.filter(({ id }) => id.endsWith("2")).map(({ id }) => ({
+        streamId: `session/${id}`,
+        position: {},
+      })),
+    onOpened: (streams) => opened.push(...streams.map(({ streamId }) => streamId)),
+  });
+  await assert.rejects(forwardStream(options), (error: Fault) => error.kind === "rejected");
+  assert.equal(store.at, 33);
+  assert.deepEqual(sink.accepted, makeEvents(33).map(({ id }) => id));
+  assert.deepEqual(opened, ["session/e2", "session/e12", "session/e22", "session/e32"]);
+});

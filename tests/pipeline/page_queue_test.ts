@@ -52,7 +52,8 @@ Deno.test("PageQueue.take() returns a batch without events when only the positio
   await queue.push(makePage([], 7));
   await queue.push(makePage([], 9, false));
   const batch = await queue.take(LIMITS);
-  assert.deepEqual(batch, { events: [], position: { at: 9 }, backlog: false, filteredCount: 0 });
+  const { backlog, events, filteredCount, position } = batch!;
+  assert.deepEqual([events, position, backlog, filteredCount], [[], { at: 9 }, false, 0]);
 });
 
 Deno.test("PageQueue.take() reports a backlog while pages wait behind the batch", async () => {
@@ -102,4 +103,21 @@ Deno.test("PageQueue.take() wakes up for a page and for the end", async () => {
   const second = queue.take(LIMITS);
   queue.end();
   assert.equal(await second, undefined);
+});
+
+Deno.test("Batch.positionAfter() resumes after any of its events, across pages and what the filter left out", async () => {
+  const queue = openQueue({ skip: "noise" });
+  await queue.push(makePage([makeEvent("a"), makeEvent("b", { type: "noise" })], 0));
+  await queue.push(makePage([makeEvent("c"), makeEvent("d"), makeEvent("e")], 2));
+  const batch = await queue.take({ maxEvents: 3, maxBytes: 10_000 });
+  assert.deepEqual(batch?.events.map(({ id }) => id), ["a", "c", "d"]);
+  assert.deepEqual([0, 1, 2, 3, 4].map((count) => batch?.positionAfter(count)), [
+    undefined,
+    { at: 1 },
+    { at: 3 },
+    { at: 4 },
+    undefined,
+  ]);
+  const rest = await queue.take(LIMITS);
+  assert.deepEqual(rest?.positionAfter(1), { at: 5 });
 });

@@ -72,6 +72,9 @@ export async function startFakeReceiver(options: FakeReceiverOptions = {}): Prom
   return await FakeReceiver.start(options);
 }
 
+/** Of a body that is too large, as much comes before Fluentd has closed; its 413 is lost then. */
+const HEARD_BYTES = 64 * 1024;
+
 /** See the head of this file. */
 export class FakeReceiver implements AsyncDisposable {
   readonly certificates: FluentdCertificates;
@@ -250,6 +253,10 @@ export class FakeReceiver implements AsyncDisposable {
     // The idle time-out is our own: Fluentd resets where Node's server closes.
     server.keepAliveTimeout = 0;
     server.on("clientError", () => {});
+    server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      if (Number(request.headers["content-length"]) < this.#bodySizeLimit) response.writeContinue();
+      else response.writeHead(413, { connection: "close", "content-length": 9 }).end("Too large");
+    });
     return server;
   }
 
@@ -264,6 +271,9 @@ export class FakeReceiver implements AsyncDisposable {
     if (step?.readAfterMs !== undefined) await delay(step.readAfterMs, connection?.socket);
     const body = await readPostBody(request, this.#bodySizeLimit);
     post.bytes = body?.length ?? Number(request.headers["content-length"] ?? 0);
+    if (body === undefined && post.bytes > HEARD_BYTES) {
+      return void connection?.socket.resetAndDestroy();
+    }
     if (body !== undefined && this.#options.keepBodies !== false) post.body = body;
     const answer: ScriptedAnswer = body === undefined
       ? { status: 413, headers: { connection: "close" }, body: "413 Request Entity Too Large\n" }
