@@ -47,24 +47,15 @@ export class CredentialWatch {
     return this.#book;
   }
 
-  /** Watches until disposed of. */
-  start(users: CredentialUsers): AsyncDisposable {
+  /** Watches until disposed of, without waiting for a read that hangs. */
+  start(users: CredentialUsers): Disposable {
     const { clock, config, logger } = this.#input;
     const book = this.#book;
     const ended = new AbortController();
-    const watching = [
-      watchExpiry({ book, clock, logger }, ended.signal),
-      this.#watchReceiver(users.useTls, ended.signal),
-    ];
-    if (config.teleportRefreshEnabled) {
-      watching.push(this.#watchTeleport(users.useCredentials, ended.signal));
-    }
-    return {
-      async [Symbol.asyncDispose]() {
-        ended.abort();
-        await Promise.all(watching);
-      },
-    };
+    watchExpiry({ book, clock, logger }, ended.signal);
+    this.#watchReceiver(users.useTls, ended.signal);
+    if (config.teleportRefreshEnabled) this.#watchTeleport(users.useCredentials, ended.signal);
+    return { [Symbol.dispose]: () => ended.abort() };
   }
 
   async #watchTeleport(

@@ -56,7 +56,9 @@ export async function readReceiverTls(
     });
   }
   const certificates = parsePemBlocks(cert).filter((block) => block.label === "CERTIFICATE");
-  return { caCerts, client: { cert: certificates.map((b) => b.pem).join(""), key: keyPem } };
+  const client = { cert: certificates.map((b) => b.pem).join(""), key: keyPem };
+  attempt(certificate, () => Deno.createHttpClient({ ...client, caCerts }).close());
+  return { caCerts, client };
 }
 
 function readKey(path: string, pem: string, passphrase: string | undefined): string {

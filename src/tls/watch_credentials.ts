@@ -44,7 +44,7 @@ export async function watchCredentials<T>(
   const watch = new Watch(options);
   while (!signal.aborted) {
     await options.clock.sleep(watch.pauseMs, signal).catch(() => {});
-    if (!signal.aborted) await watch.look();
+    if (!signal.aborted) await watch.look(signal);
   }
 }
 
@@ -78,8 +78,9 @@ class Watch<T> {
     return this.#isDecided ? intervalMs : Math.min(DECIDING_MS, intervalMs);
   }
 
-  async look(): Promise<void> {
+  async look(signal: AbortSignal): Promise<void> {
     const snapshot = await takeSnapshot(this.#options.paths);
+    if (signal.aborted) return;
     if (snapshot.content === this.#contentInUse) return this.#rest();
     if (snapshot.content !== this.#content) {
       this.#content = snapshot.content;
