@@ -85,10 +85,11 @@ export class PrometheusMetrics implements RunMeasures {
     });
   }
 
-  #configOf(name: string, { help, labels }: Metric) {
+  #configOf(name: string, { help, labels, type }: Metric) {
     return {
       name,
-      help,
+      // What a counter had before a restart is gone, and whoever reads it should know.
+      help: type === "counter" ? `${help}, since the start` : help,
       labelNames: Object.keys(labels ?? {}),
       // The library types a registry by the form that it writes; a metric does not care.
       registers: [this.#prometheus, this.#openMetrics] as unknown as [Registry],

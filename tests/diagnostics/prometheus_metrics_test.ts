@@ -54,7 +54,10 @@ Deno.test("PrometheusMetrics has every metric of the table, and no other, with H
   const expected = [
     ...Object.entries<Metric>(METRICS).map(([name, m]) => [METRIC_PREFIX + name, m] as const),
     ...Object.entries<Metric>(PROCESS_METRICS),
-  ].map(([name, { help, type }]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}`);
+  ].map(([name, { help, type }]) => {
+    const since = type === "counter" ? ", since the start" : "";
+    return `# HELP ${name} ${help}${since}\n# TYPE ${name} ${type}`;
+  });
   const heads = text.match(/^# HELP .*\n# TYPE .*$/gm);
   assert.deepEqual(heads?.toSorted(), expected.toSorted());
 });
