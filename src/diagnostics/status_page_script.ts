@@ -11,7 +11,7 @@ let answeredAt = new Date();
 let isAsking = false;
 
 async function update() {
-  if (isAsking || document.hidden) return;
+  if (isAsking) return;
   isAsking = true;
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);

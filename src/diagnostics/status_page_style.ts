@@ -118,13 +118,15 @@ progress::-moz-progress-bar { background: var(--accent); border-radius: .3rem; }
 footer { padding-block: 0 2.5rem; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; justify-content: space-between; font-size: .8125rem; color: var(--quiet); }
 footer nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
 
+@media (max-width: 56rem) {
+  .route { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
+  .route .arrow svg { transform: rotate(90deg); width: 1.75rem; margin-left: -.25rem; }
+}
 @media (max-width: 48rem) {
   header, main, footer, #connection { padding-inline: 1rem; }
   .card { padding: 1.1rem 1.15rem; }
   .cards { grid-template-columns: minmax(0, 1fr); }
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .route { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
-  .route .arrow svg { transform: rotate(90deg); width: 1.75rem; margin-left: -.25rem; }
 }
 @media (forced-colors: active) {
   .dot { background: CanvasText; }
