@@ -35,7 +35,7 @@ export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
 
 /** What one stream adds to that. */
 export interface StreamForwarding
-  extends Pick<ForwardOptions, "findOpened" | "onOpened" | "maxBytes"> {
+  extends Pick<ForwardOptions, "evidence" | "findOpened" | "onOpened" | "maxBytes"> {
   readonly stream: EventStream;
   readonly filter: EventFilter;
   readonly url: string;

@@ -35,6 +35,8 @@ export class LogForwarding {
   readonly #sessions: SessionScheduler | undefined;
   readonly #lockout: Lockout | undefined;
   readonly #onMode: (mode: "paged" | "bulk") => void;
+  /** Of all chunks: one may hold nothing but an event that is refused. */
+  readonly #evidence = { acceptedCount: 0 };
 
   constructor(
     forwarding: Forwarding,
@@ -158,6 +160,7 @@ export class LogForwarding {
     return {
       filter: createEventFilter({ types: config.types, skipTypes: config.skipEventTypes }),
       url: config.fluentdUrl,
+      evidence: this.#evidence,
       stop,
       findOpened: (events: readonly AuditEvent[]) => this.#findOpened(events),
       onOpened: (streams: readonly StreamPosition[]) => {

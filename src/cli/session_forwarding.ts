@@ -10,6 +10,8 @@ const MAX_BYTES = 1024 * 1024;
 export function createSessionScheduler(forwarding: Forwarding): SessionScheduler {
   const { clock, config, connection: { auditLog }, observer, stop, store } = forwarding;
   const filter = createEventFilter({ types: [], skipTypes: config.skipSessionTypes });
+  // The URL of each session is another one, and the receiver behind it the same.
+  const evidence = { acceptedCount: 0 };
   return new SessionScheduler({
     concurrency: config.concurrency,
     clock,
@@ -25,6 +27,7 @@ export function createSessionScheduler(forwarding: Forwarding): SessionScheduler
           sessionId,
         }),
         filter,
+        evidence,
         url: formatSessionUrl(config.fluentdSessionUrl, sessionId),
         maxBytes: MAX_BYTES,
         stop,

@@ -10,6 +10,8 @@ export interface DeliveryContext {
   readonly streamId: string;
   readonly sink: Sink;
   readonly quarantine: Quarantine;
+  /** What the receiver took of all streams that it takes alike. @default {of this one alone} */
+  readonly evidence?: Evidence | undefined;
   /** Whether a refused event ends the delivery before it, in place of going to quarantine. */
   readonly haltOnRejected?: boolean | undefined;
   readonly observer: PipelineObserver;
@@ -18,6 +20,12 @@ export interface DeliveryContext {
   readonly stop: AbortSignal;
   /** Gives up the request under way. */
   readonly abort: AbortSignal;
+}
+
+/** Shows that a receiver takes events at all, so that one that it refuses is at fault itself. */
+export interface Evidence {
+  /** Requests that it has taken in this run. */
+  acceptedCount: number;
 }
 
 /** More events of the same stream: some, none at the moment, or none ever. */
@@ -37,6 +45,8 @@ interface Suspect {
   readonly remedy?: string | undefined;
   /** Refused for good, as against failing again and again. */
   readonly definite: boolean;
+  /** What the evidence counted when it was refused. */
+  readonly acceptedBefore: number;
 }
 
 type Rejection = Delivery & { readonly kind: "rejected" };
@@ -57,8 +67,8 @@ export class BatchDelivery {
   readonly #context: DeliveryContext;
   readonly #backoff = new Backoff();
   readonly #lastingBackoff = new Backoff({ firstMs: 2000, maxMs: 60_000 });
+  readonly #evidence: Evidence;
   #failedAttempts = 0;
-  #hasDelivered = false;
   /** What the call under way has to deliver, in order. */
   #events: readonly AuditEvent[] = [];
   /** Parts of it that are still to be sent, each as one request, in order. */
@@ -68,6 +78,7 @@ export class BatchDelivery {
 
   constructor(context: DeliveryContext) {
     this.#context = context;
+    this.#evidence = context.evidence ?? { acceptedCount: 0 };
   }
 
   /** How many events of the last call, from its first on, are delivered or in quarantine. */
@@ -132,8 +143,7 @@ export class BatchDelivery {
               this.#add(more);
             }
             this.#groups.shift();
-            const { reason } = delivery;
-            this.#suspects.push({ event: group[0]!, reason, definite: false });
+            this.#setAside({ event: group[0]!, reason: delivery.reason, definite: false });
             attempts = 0;
           }
           break;
@@ -160,7 +170,7 @@ export class BatchDelivery {
   async #suspect(event: AuditEvent, { reason, remedy }: Rejection): Promise<void> {
     if (this.#context.haltOnRejected) await this.#reject(event, reason);
     this.#groups.shift();
-    this.#suspects.push({ event, reason, remedy, definite: true });
+    this.#setAside({ event, reason, remedy, definite: true });
     if (this.#suspects.length < MAX_SUSPECTS) return;
     await this.#pause(`every event is refused (${reason})${formatRemedy(remedy)}`, {
       lasting: true,
@@ -168,24 +178,31 @@ export class BatchDelivery {
     this.#putBack();
   }
 
+  #setAside(suspect: Omit<Suspect, "acceptedBefore">): void {
+    this.#suspects.push({ ...suspect, acceptedBefore: this.#evidence.acceptedCount });
+  }
+
   /** There are suspects and nothing else: with more events, the receiver may show what it thinks. */
   async #lookForEvidence(more: MoreEvents): Promise<void> {
     if (typeof more !== "string") return this.#add(more);
-    if (more === "ended" && this.#hasDelivered) {
-      while (this.#suspects.length > 0) {
-        const { event, reason } = this.#suspects[0]!;
-        await this.#reject(event, reason);
-        this.#suspects.shift();
-      }
-      return;
-    }
-    const { reason, remedy } = this.#suspects.at(-1)!;
+    const { acceptedBefore, reason, remedy } = this.#suspects.at(-1)!;
+    if (more === "ended" && this.#evidence.acceptedCount > 0) return await this.#rejectSuspects();
     await this.#pause(
       `an event is refused, and there is no other yet to compare it with (${reason})` +
         formatRemedy(remedy),
       { lasting: true },
     );
-    this.#putBack();
+    // Meanwhile another stream may have had an event accepted.
+    if (this.#evidence.acceptedCount > acceptedBefore) await this.#rejectSuspects();
+    else this.#putBack();
+  }
+
+  async #rejectSuspects(): Promise<void> {
+    while (this.#suspects.length > 0) {
+      const { event, reason } = this.#suspects[0]!;
+      await this.#reject(event, reason);
+      this.#suspects.shift();
+    }
   }
 
   /** The receiver accepted another event, so a suspect that is refused once more is guilty. */
@@ -231,7 +248,7 @@ export class BatchDelivery {
     const { observer, streamId } = this.#context;
     if (this.#failedAttempts > 0) observer.recovered(streamId, "receiver", this.#failedAttempts);
     this.#failedAttempts = 0;
-    this.#hasDelivered = true;
+    this.#evidence.acceptedCount++;
     this.#backoff.reset();
     this.#lastingBackoff.reset();
     observer.delivered(streamId, events, backlog);

@@ -4,7 +4,7 @@ import type { EventFilter } from "../core/event_filter.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Tracer } from "../core/tracer.ts";
-import { BatchDelivery, type MoreEvents } from "./deliver_batch.ts";
+import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type {
@@ -27,6 +27,8 @@ export interface ForwardOptions {
   readonly sink: Sink;
   readonly store: PositionStore;
   readonly quarantine: Quarantine;
+  /** What the receiver took of all streams that it takes alike. @default {of this one alone} */
+  readonly evidence?: Evidence | undefined;
   /** Whether a refused event ends the stream before it. @default {false} */
   readonly haltOnRejected?: boolean | undefined;
   readonly observer: PipelineObserver;

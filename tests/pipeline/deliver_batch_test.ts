@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Delivery } from "../../src/core/delivery.ts";
 import type { AuditEvent } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
-import { BatchDelivery, type MoreEvents } from "../../src/pipeline/deliver_batch.ts";
+import { BatchDelivery, type Evidence, type MoreEvents } from "../../src/pipeline/deliver_batch.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import {
   type Answer,
@@ -23,7 +23,7 @@ async function deliver(
   events: readonly AuditEvent[],
   answer: Answer,
   more: (() => MoreEvents) | MoreEvents = "waiting",
-  options: { haltOnRejected?: boolean } = {},
+  options: { haltOnRejected?: boolean; evidence?: Evidence } = {},
 ) {
   const clock = new FakeClock();
   const stop = new AbortController();
@@ -322,4 +322,32 @@ Deno.test("BatchDelivery.deliver() that halts tells how far it got without a gap
   );
   assert.match(error.message, /^The event 'e2' .* HTTP 500$/);
   assert.equal(settledCount, 2);
+});
+
+Deno.test("BatchDelivery.deliver() quarantines the only event of a stream that ends when another stream was taken from", async () => {
+  const evidence = { acceptedCount: 0 };
+  await deliver([makeEvent("good")], () => DELIVERED, "ended", { evidence });
+  const { error, quarantine } = await deliver([makeEvent("bad")], () => REJECTED, "ended", {
+    evidence,
+  });
+  assert.equal(error, undefined);
+  assert.deepEqual(quarantine.ids, ["bad"]);
+});
+
+Deno.test("BatchDelivery.deliver() takes what other streams got accepted before a refusal for no evidence", async () => {
+  const evidence = { acceptedCount: 7 };
+  let looks = 0;
+  const { error, quarantine, sink } = await deliver(
+    [makeEvent("bad")],
+    () => REJECTED,
+    () => {
+      // Another stream has an event accepted after the third refusal.
+      if (++looks === 3) evidence.acceptedCount++;
+      return "waiting";
+    },
+    { evidence },
+  );
+  assert.equal(error, undefined);
+  assert.deepEqual(sink.requests, [1, 1, 1]);
+  assert.deepEqual(quarantine.ids, ["bad"]);
 });
