@@ -167,6 +167,7 @@ class Watch<T> {
 async function takeSnapshot(paths: readonly string[]): Promise<Snapshot> {
   const texts = await Promise.all(paths.map(async (path) => {
     try {
+      await refusePipe(path);
       return await credentialFiles.readText(path);
     } catch (error) {
       if (error instanceof Fault) return error;
@@ -187,6 +188,15 @@ async function takeSnapshot(paths: readonly string[]): Promise<Snapshot> {
       return text;
     },
   };
+}
+
+/** A pipe gives what it holds once, and the runtime stands still when it opens one without a writer. */
+async function refusePipe(path: string): Promise<void> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info === undefined || info.isFile || info.isDirectory) return;
+  throw new Fault("credentials", `Cannot read '${path}' again: it is no regular file`, {
+    hint: "Restart when there are new credentials, or name a file",
+  });
 }
 
 function formatTime(ms: number): string {

@@ -7,6 +7,8 @@ import {
   issueFluentdCertificates,
   issueTestCertificate,
 } from "../support/certificates.ts";
+import { buildEvent } from "../support/events.ts";
+import { startFakePeers } from "../support/fake_peers.ts";
 import { startFluentd } from "../support/fluentd.ts";
 import { judge } from "../support/judge.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
@@ -198,8 +200,8 @@ peerTest(
       await replace(files.clientCertificate, certificatePem);
       await replace(files.clientKey, privateKeyPem);
     };
-    await rotate(authpeer, { ttl_seconds: 4 });
-    await renewClient("short-lived", 4000);
+    await rotate(authpeer, { ttl_seconds: 8 });
+    await renewClient("short-lived", 8000);
     await using program = startProgram({ args: ["start", "--config", rig.config, ...LOOKING] });
     await receiver.waitForEvents(5);
     await program.waitForLine(
@@ -220,3 +222,20 @@ peerTest(
     assert.equal((await program.waitForExit()).code, 0);
   },
 );
+
+Deno.test("A pipe in place of a credential file holds up neither events nor the stop, and is told of", async () => {
+  await using peers = await startFakePeers();
+  await using program = startProgram({ args: ["start", "--config", peers.config, ...LOOKING] });
+  await program.waitForLine(/Caught up/);
+  await Deno.remove(peers.files.authority);
+  // The runtime stands still when it opens a pipe that nobody writes to.
+  const { success } = await new Deno.Command("mkfifo", { args: [peers.files.authority] }).output();
+  assert.ok(success);
+  for (let i = 1; i <= 5; i++) {
+    peers.auth.append([buildEvent({ timeMs: Date.now() })]);
+    await peers.receiver.waitForEvents(i);
+  }
+  await program.waitForLine(/WARN.*Cannot read '.*fluentd-ca\.crt' again: it is no regular file/);
+  program.kill("SIGTERM");
+  assert.equal((await program.waitForExit()).code, 0);
+});
