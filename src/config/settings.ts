@@ -81,14 +81,14 @@ export const SETTINGS = {
   "teleport-refresh-interval": {
     kind: "duration",
     group: "Teleport",
-    default: "1m",
+    default: "10s",
     min: "1ms",
     doc: "Time between two looks at the credential files; those for Fluentd at least every 10s",
   },
   "teleport-timeout": {
     kind: "duration",
     group: "Teleport",
-    default: "10s",
+    default: "1m",
     min: "1ms",
     doc: "Longest wait for an answer of Teleport, or for the next message of a longer one",
   },
@@ -345,6 +345,15 @@ export const SETTINGS = {
     default: "stderr",
     doc: "Where the log goes: stderr, stdout, or the path of a file, which SIGHUP opens anew",
   },
+
+  "diagnostics-addr": {
+    kind: "address",
+    group: "Diagnostics",
+    defaultPort: 3000,
+    example: "127.0.0.1:3000",
+    unset: "nothing is served",
+    doc: "Host and port to serve metrics, probes and a status page on, without authentication",
+  },
 } as const satisfies { readonly [name: string]: Setting };
 
 /** Name of a setting: its flag without the dashes. */
@@ -357,12 +366,3 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 export function settingOf(name: SettingName): Setting {
   return SETTINGS[name];
 }
-
-  "diagnostics-addr": {
-    kind: "address",
-    group: "Diagnostics",
-    defaultPort: 3000,
-    example: "127.0.0.1:3000",
-    unset: "nothing is served",
-    doc: "Host and port to serve metrics, probes and a status page on, without authentication",
-  },
