@@ -98,6 +98,20 @@ const VALUES: readonly RefusedSettings[] = [
     ],
   },
   {
+    title: "a log output that is a directory",
+    args: ["--log-output=folder"],
+    exitCode: 2,
+    lines: ['--log-output "folder": Is a directory, not a file. Give the file inside of it.'],
+  },
+  {
+    title: "a log output that is neither a stream nor a file",
+    env: { FDFWD_LOG_OUTPUT: "syslog" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_LOG_OUTPUT="syslog": Neither stdout, nor stderr, nor the path of a file. Write stderr, which systemd and containers collect, or a path like ./handler.log.',
+    ],
+  },
+  {
     title: "a certificate that is a directory, by its old variable",
     without: ["fluentd-cert"],
     env: { FDWRD_FLUENTD_CERT: "folder" },

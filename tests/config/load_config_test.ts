@@ -50,8 +50,9 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     teleportCa: undefined,
     teleportCert: undefined,
     teleportKey: undefined,
-    teleportRefreshEnabled: false,
-    teleportRefreshIntervalMs: 60_000,
+    teleportRefreshEnabled: true,
+    teleportRefreshIntervalMs: 10_000,
+    teleportTimeoutMs: 60_000,
     fluentdUrl: "https://localhost:8888/test.log",
     fluentdSessionUrl: "https://localhost:8888/session",
     fluentdCa: "ca.crt",
@@ -61,6 +62,7 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     fluentdKeyPassphrase: undefined,
     fluentdMaxConnections: 0,
     fluentdBatchEvents: 500,
+    fluentdTimeoutMs: 30_000,
     batch: 20,
     types: [],
     skipEventTypes: [],
@@ -82,6 +84,10 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     debug: false,
     logSeverity: "info",
     logFormat: "text",
+    logOutput: "stderr",
+    diagnosticsAddr: undefined,
+    onRejected: "quarantine",
+    quarantineMaxSizeBytes: 1_073_741_824,
   });
 });
 
@@ -267,12 +273,6 @@ const REMARKS: readonly (BaseChanges & {
     notice:
       'teleport.addr = "https://auth.test:3025/" (file handler.toml, line 7): The https:// in front is not needed and was left out',
   },
-  {
-    title: "a log output that is not supported",
-    toml: '[log]\noutput = "/var/log/handler.log"',
-    notice:
-      'log.output = "/var/log/handler.log" (file handler.toml, line 8) is ignored. Only stderr is supported so far',
-  },
 ];
 
 for (const { title, warning, notice, ...changes } of REMARKS) {
@@ -283,13 +283,30 @@ for (const { title, warning, notice, ...changes } of REMARKS) {
   });
 }
 
+/** As in the Go plugins. */
+const OUTPUTS: readonly [string, string][] = [
+  ["stdout", "stdout"],
+  ["out", "stdout"],
+  ["1", "stdout"],
+  ["STDERR", "stderr"],
+  ["error", "stderr"],
+  ["2", "stderr"],
+  ["./stdout", "./stdout"],
+];
+
+for (const [text, output] of OUTPUTS) {
+  Deno.test(`loadConfig() takes the log output ${text} for ${output}`, async () => {
+    assert.equal((await load({ args: [`--log-output=${text}`] })).config.logOutput, output);
+  });
+}
+
 const SILENT: readonly (BaseChanges & { readonly title: string })[] = [
   {
     title: "plain http to this machine",
     without: ["fluentd-url", "fluentd-cert", "fluentd-key"],
     args: ["--fluentd-url=http://[::1]:8888/x"],
   },
-  { title: "a log output that is the one in use", toml: '[log]\noutput = "stderr"' },
+  { title: "a log output that is a file", toml: '[log]\noutput = "/var/log/handler.log"' },
   {
     title: "the same value in both Fluentd sections",
     toml: "[fluentd]\nmax-connections = 4\n[forward.fluentd]\nmax-connections = 4",
