@@ -1,5 +1,6 @@
 import { Fault } from "../core/fault.ts";
 import { QuarantineFolder } from "../state/quarantine_folder.ts";
+import { openStorageFolder } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
 import { describeEntry, findEntries } from "./state_entries.ts";
 import type { StateContext } from "./state_table.ts";
@@ -47,6 +48,7 @@ export function namedEntries({ entries, flags }: StateContext): readonly string[
 
 /** @throws {Fault} while a handler runs. */
 export async function lockQuarantine({ folder, pid }: StateContext): Promise<StorageLock> {
+  await openStorageFolder(folder);
   const hint = "Stop it before you change the quarantine; list and show work while it runs";
   return await StorageLock.acquire(folder, pid, hint);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ENVIRONMENT_NAMES, flagOf } from "../../src/config/setting_names.ts";
+import { COMMANDS } from "../../src/cli/command_table.ts";
 import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { anchorOf, type Document, listFiles, readDocuments, ROOT } from "./documents.ts";
 
@@ -38,7 +39,10 @@ for (const document of DOCUMENTS) {
   });
 
   Deno.test(`${document.path} names settings that exist`, () => {
-    const flags = new Set(SETTING_NAMES.map(flagOf));
+    const flags = new Set([
+      ...SETTING_NAMES.map(flagOf),
+      ...COMMANDS.flatMap((command) => command.flags().map(({ long }) => long)),
+    ]);
     for (const [flag] of codeOf(document).matchAll(/(?<![\w-])--[a-z][a-z0-9-]*/g)) {
       assert.ok(flags.has(flag) || OTHER_FLAGS.has(flag), `${flag} is no flag`);
     }
