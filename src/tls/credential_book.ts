@@ -101,6 +101,9 @@ function toCredentialInUse(
   };
 }
 
+/** A file with more authorities is one of the system's, of which nobody renews a single one. */
+const MAX_AUTHORITIES = 10;
+
 /**
  * The authority that somebody has to do something about next. One that has a successor of the same
  * name beside it needs nothing, nor does one that has ended while others go on.
@@ -111,5 +114,6 @@ function nextToEnd(authorities: readonly CertificateInfo[], nowMs: number): Cert
     lastOfName.set(authority.name, authority);
   }
   const sorted = [...lastOfName.values()].sort((a, b) => a.notAfterMs - b.notAfterMs);
+  if (sorted.length > MAX_AUTHORITIES) return sorted.at(-1)!;
   return sorted.find((authority) => authority.notAfterMs > nowMs) ?? sorted.at(-1)!;
 }

@@ -68,6 +68,7 @@ function warn(credential: CredentialInUse, nowMs: number, logger: Logger): void 
 }
 
 function formatLeft(ms: number): string {
+  if (ms < MINUTE_MS) return "less than a minute";
   const [count, unit] = ms >= 2 * DAY_MS
     ? [ms / DAY_MS, "day"]
     : ms >= 2 * HOUR_MS

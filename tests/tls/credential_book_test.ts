@@ -82,6 +82,11 @@ const BUNDLES: readonly (readonly [string, (readonly [string, number])[], number
   ["two, the one that ends first", [["a", 30], ["b", 3]], 3],
   ["an old one and its successor of the same name, the successor", [["a", 3], ["a", 300]], 300],
   ["one that has ended and another, the other", [["a", -1], ["b", 30]], 30],
+  [
+    "many, as of the system, the last of them",
+    Array.from({ length: 11 }, (_, i) => [`authority ${i}`, i + 3] as const),
+    13,
+  ],
   ["several that have all ended, the last of them", [["a", -3], ["b", -1], ["c", -2]], -1],
 ];
 

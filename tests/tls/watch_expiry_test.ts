@@ -75,7 +75,7 @@ const LIFETIMES: readonly { readonly lifetimeMs: number; readonly left: [number,
   },
   {
     lifetimeMs: 8 * MINUTE_MS,
-    left: [[2 * MINUTE_MS, "2 minutes"], [0.8 * MINUTE_MS, "0 minutes"]],
+    left: [[2 * MINUTE_MS, "2 minutes"], [0.8 * MINUTE_MS, "less than a minute"]],
   },
 ];
 
