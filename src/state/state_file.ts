@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { Fault } from "../core/fault.ts";
 
 const MAGIC = "SQLite format 3\0";
@@ -7,12 +8,19 @@ const PAGE_BYTES = 4096;
 const OWN_TABLE = "migration_state";
 
 /**
- * Makes sure that the state file exists, is readable by its owner alone, and is no database of
- * somebody else, which Deno KV would take over without a word, as it does with very short files.
+ * Makes sure that the state file exists, is readable by its owner alone, is not damaged, and is no
+ * database of somebody else, which Deno KV would take over without a word, as it does with very short
+ * files.
  *
  * @throws {Fault} of kind `state` for a foreign database. @throws what the system says.
  */
 export async function prepareStateFile(path: string): Promise<void> {
+  if (await isNew(path)) return;
+  checkIntegrity(path);
+}
+
+/** Makes the file, or looks at its first page; whether it is empty. */
+async function isNew(path: string): Promise<boolean> {
   using file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   const page = new Uint8Array(PAGE_BYTES);
   const length = await file.read(page) ?? 0;
@@ -24,4 +32,15 @@ export async function prepareStateFile(path: string): Promise<void> {
       hint: "Move it away, or give this program a storage of its own",
     });
   }
+  return length === 0;
+}
+
+/**
+ * Deno KV ends the process over a damaged file, at any time and with nothing that could be caught
+ * (Deno 2.7); here the same is an error.
+ */
+function checkIntegrity(path: string): void {
+  using database = new DatabaseSync(path);
+  const [row] = database.prepare("PRAGMA integrity_check(1)").all();
+  if (row?.["integrity_check"] !== "ok") throw new Error("Database disk image is malformed");
 }

@@ -234,3 +234,16 @@ Deno.test({
     await store.commit({ streamId: "log", position: { at: 1 } });
   },
 });
+
+Deno.test("KvPositionStore.open() says so of a state file that is damaged in its middle", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.join("state.kv");
+  (await KvPositionStore.open(path, 0))[Symbol.dispose]();
+  const bytes = await Deno.readFile(path);
+  bytes.fill(0xff, 4096, 4096 * 3);
+  await Deno.writeFile(path, bytes);
+  await assert.rejects(
+    KvPositionStore.open(path, 0),
+    (error) => error instanceof Fault && error.kind === "state" && /is damaged/.test(error.text),
+  );
+});
