@@ -76,7 +76,7 @@ function describeTroubles(group: readonly Trouble[], nowMs: number): AttentionIt
   return {
     tone: lasting ? "bad" : "warning",
     title: `${PEER_TITLES[peer]} ${lasting ? "needs attention" : "is not available"}`,
-    detail: markup`<q>${reason}</q> Stream ${streamId}${others}, attempt ${
+    detail: markup`<q>${reason}</q><br>Stream ${streamId}${others}, attempt ${
       formatCount(attempt)
     }, since ${formatTime(sinceMs)}; ${next}.`,
     advice: lasting
@@ -101,7 +101,7 @@ function describeStall({ reason, sinceMs, streamId }: Stall, nowMs: number): Att
   return {
     tone: "warning",
     title: `Stream ${streamId} makes no progress`,
-    detail: markup`<q>${reason}</q> Since ${formatTime(sinceMs)}, ${formatAgo(sinceMs, nowMs)}.`,
+    detail: markup`<q>${reason}</q><br>Since ${formatTime(sinceMs)}, ${formatAgo(sinceMs, nowMs)}.`,
     advice: markup`Look at Teleport's auth server: it says that it has more.`,
   };
 }
@@ -125,7 +125,7 @@ function describeCredential(credential: CredentialStatus, nowMs: number): Attent
     items.push({
       tone: "warning",
       title: `${title}: new files are not in use`,
-      detail: markup`<q>${problem}</q> <code>${path}</code>`,
+      detail: markup`<q>${problem}</q><br><code>${path}</code>`,
       advice:
         markup`Mend the files; they are read again by themselves. The old ones stay in use until then.`,
     });

@@ -17,9 +17,14 @@ const PEERS: readonly Trouble["peer"][] = ["source", "receiver", "state"];
 
 /** How far the backlog is worked off, and the chunks where the log is read by them. */
 export function renderBacklog(report: StatusReport): Markup {
-  const { chunks, isCaughtUp, progress } = report;
+  const { chunks, isCaughtUp, progress, queue } = report;
+  const known = queue.events > 0
+    ? `${formatNumberOf(queue.events, "event")} waiting`
+    : isCaughtUp
+    ? "None"
+    : "Not known yet";
   const state = progress === undefined
-    ? markup`<p><strong>${isCaughtUp ? "None" : "Not known yet"}</strong></p>
+    ? markup`<p><strong>${known}</strong></p>
 <p class="note">How much is left, and how long it takes, is shown here while catching up.</p>`
     : renderProgress(report, progress);
   return card(

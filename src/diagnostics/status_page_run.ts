@@ -2,7 +2,7 @@
 import { type Markup, markup } from "./markup.ts";
 import type { Trouble } from "./run_snapshot.ts";
 import { listAttention } from "./status_attention.ts";
-import { isInTheWay } from "./status_headline.ts";
+import { isInTheWay, PEER_TITLES } from "./status_headline.ts";
 import type { StatusReport } from "./status_report.ts";
 import { formatAgo, formatCount, formatNumberOf, formatSpan, formatTime } from "./status_words.ts";
 
@@ -89,7 +89,11 @@ ${
 </section>`;
 }
 
-function describeStanding({ caughtUpAtMs, isCaughtUp, readFromMs }: StatusReport): Markup {
+function describeStanding(
+  { caughtUpAtMs, isCaughtUp, readFromMs, troubles }: StatusReport,
+): Markup {
+  const trouble = troubles.find(isInTheWay);
+  if (trouble !== undefined) return markup`held up by ${PEER_TITLES[trouble.peer]}`;
   if (isCaughtUp && caughtUpAtMs !== undefined) {
     return markup`caught up since ${formatTime(caughtUpAtMs)}`;
   }

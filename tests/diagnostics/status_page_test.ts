@@ -62,7 +62,15 @@ Deno.test("renderStatusPage() tells how far a backlog is, and what is known of i
   const { perSecond: _rate, leftMs: _left, ...unmeasured } = progress;
   const early = { ...unmeasured, perSecond: undefined, leftMs: undefined };
   assert.ok(readText(busyRun(), early).includes("63 % done , time left not known yet."));
-  assert.ok(readText(busyRun()).includes("Backlog Not known yet"));
+  const empty = busyRun({ queue: { events: 0, bytes: 0 } });
+  assert.ok(readText(empty).includes("Backlog Not known yet"));
+});
+
+Deno.test("renderStatusPage() does not call a run caught up that something holds up", () => {
+  const text = readText(troubledRun({ isCaughtUp: true }));
+  assert.ok(text.includes("Behind by 5 min held up by Fluentd"), text);
+  assert.ok(text.includes("Backlog 812 events waiting"), text);
+  assert.ok(!text.includes("caught up"), text);
 });
 
 Deno.test("renderStatusPage() shows a run that has only begun, with nothing known of it", () => {
