@@ -1,3 +1,4 @@
+import { escapeControls } from "../core/escape_controls.ts";
 import { EXIT_CODES } from "../core/fault.ts";
 import type { Finding } from "../core/finding.ts";
 import type { CheckResult } from "./doctor_run.ts";
@@ -32,7 +33,7 @@ export function formatSummary(results: readonly CheckResult[]): string {
 
 /** Formats all results for a program. */
 export function formatChecksJson(results: readonly CheckResult[], exitCode: number): string {
-  return JSON.stringify(
+  const json = JSON.stringify(
     {
       version: VERSION,
       ok: exitCode === 0,
@@ -50,7 +51,9 @@ export function formatChecksJson(results: readonly CheckResult[], exitCode: numb
     },
     undefined,
     2,
-  ) + "\n";
+  );
+  // JSON leaves some of what moves a cursor as it is.
+  return json.split("\n").map(escapeControls).join("\n") + "\n";
 }
 
 /** The worst that was found: a wrong command line before wrong settings before anything else. */
@@ -70,5 +73,5 @@ function countOf(results: readonly CheckResult[], status: Finding["status"]): nu
 
 /** A peer's words may hold anything. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
+  return escapeControls(text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim());
 }
