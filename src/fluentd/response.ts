@@ -40,7 +40,7 @@ const STATUSES: { readonly [status: number]: Classify } = {
   408: retry,
   410: misconfigured("the path of the URL is gone", PATH),
   411: misconfigured("the receiver does not take this kind of request", NO_INPUT),
-  413: rejected("raise body_size_limit of Fluentd's http input"),
+  413: rejected("raise body_size_limit of Fluentd's http input, or the limit of a proxy before it"),
   414: misconfigured("the URL is too long", PATH),
   415: rejected("the receiver must take application/json"),
   417: misconfigured("the receiver does not take this kind of request", NO_INPUT),
@@ -117,7 +117,9 @@ function misconfigured(cause: string, remedy: string): Classify {
 }
 
 function describe({ status, text }: ReceiverAnswer): string {
-  const quoted = quotePeer(text);
+  // Of a page for people, as proxies send it, its title says as much.
+  const [, title] = /<title>([^<]*)</i.exec(text) ?? [];
+  const quoted = quotePeer(title ?? text);
   const words = quoted.startsWith(`${status} `) ? quoted.slice(4) : quoted;
   return words === "" ? `HTTP ${status}` : `HTTP ${status}: ${words}`;
 }

@@ -138,6 +138,11 @@ const QUOTES: readonly [string, string, string][] = [
     "HTTP 422: Unprocessable invalid time",
   ],
   ["says the status alone where there are no words", " \r\n\t", "HTTP 422"],
+  [
+    "says of a page for people its title alone",
+    "<html>\r\n<head><title>422 Unprocessable</title></head><body>…</body></html>",
+    "HTTP 422: Unprocessable",
+  ],
   ["puts several lines on one", "a\r\n\r\nb", "HTTP 422: a b"],
   ["takes escape sequences apart", "a\x1b[2J\x07\x9b31mb", "HTTP 422: a [2J 31mb"],
   ["cuts long texts", "x".repeat(5000), `HTTP 422: ${"x".repeat(300)}`],

@@ -58,6 +58,7 @@ for (const variable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"]) {
         40: { argv: "x".repeat(400_000) },
         60: NO_STRUCT,
         80: { argv: "y".repeat(3_000_000) },
+        100: { argv: "z".repeat(40_000) },
       };
       const events = buildOddEvents(200, odd);
       await using auth = await startFakeAuthServer({ events });
@@ -66,6 +67,7 @@ for (const variable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"]) {
         executable,
         folder: folder.join("fluentd"),
         bodySizeLimit: 64 * 1024,
+        chunkLimitSize: 32 * 1024,
       });
       const settings = {
         folder: folder.path,
@@ -80,19 +82,21 @@ for (const variable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"]) {
       assert.equal((await program.waitForExit(60_000)).code, 0, program.stderr.join("\n"));
       await fluentd.stop();
       const ids = (await fluentd.readRecords("test.log")).map((record) => record["uid"]);
+      // Fluentd 1.18 stores the events beside the one that is too large for a chunk.
       assert.deepEqual(
-        ids,
+        [...new Set(ids)],
         events.map(({ id }) => id).filter((_, i) => !(i in odd)),
       );
       const quarantine = await readQuarantine(storageFolder(settings));
       assert.deepEqual(
         [...quarantine.keys()].sort(),
-        [20, 40, 60, 80].map((i) => events[i]!.id).sort(),
+        Object.keys(odd).map((i) => events[Number(i)]!.id).sort(),
       );
       assert.match(quarantine.get(events[20]!.id)!, /^HTTP 400: .*(time|date)/);
       assert.match(quarantine.get(events[40]!.id)!, /^HTTP 413/);
       assert.match(quarantine.get(events[60]!.id)!, /not a well-formed Struct/);
       assert.match(quarantine.get(events[80]!.id)!, /^HTTP 413/);
+      assert.match(quarantine.get(events[100]!.id)!, /^HTTP 500: .*larger than buffer chunk limit/);
     },
   });
 }

@@ -16,6 +16,8 @@ export interface FluentdOptions {
   readonly keepAliveTimeoutMs?: number;
   /** Longer bodies are answered with 413. @default {32 MiB} */
   readonly bodySizeLimit?: number;
+  /** Larger events are answered with 500. @default {Fluentd's own default of 8 MiB} */
+  readonly chunkLimitSize?: number;
   /** Throw everything away, for measuring. @default {false} */
   readonly discard?: boolean;
   /** Keep what has come in files and write it later, as is usual in production. @default {false} */
@@ -164,9 +166,12 @@ function formatConfiguration(options: FluentdOptions, fluentd: Fluentd): string 
     @type json
   </format>
   <buffer tag>
-    ${options.fileBuffer === true ? `@type file\n    path ${options.folder}/buffer` : "@type memory"}
+    ${
+    options.fileBuffer === true ? `@type file\n    path ${options.folder}/buffer` : "@type memory"
+  }
     flush_mode ${options.fileBuffer === true ? "interval" : "immediate"}
     flush_thread_count 1
+    ${options.chunkLimitSize === undefined ? "" : `chunk_limit_size ${options.chunkLimitSize}`}
     flush_at_shutdown true
   </buffer>`;
   return `<source>
