@@ -1,6 +1,7 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from "prom-client";
 import type { AuditEvent } from "../core/event.ts";
+import { EventHistogram } from "./event_histogram.ts";
 import { type Metric, METRIC_PREFIX, METRICS, PROCESS_METRICS } from "./metric_table.ts";
 import { type MetricValue, readMetricValues } from "./metric_values.ts";
 import type { EndedRequest, RunMeasures } from "./run_observer.ts";
@@ -24,7 +25,7 @@ export class PrometheusMetrics implements RunMeasures {
   readonly #requestDuration: Histogram;
   readonly #requestEvents: Histogram;
   readonly #requestBytes: Histogram;
-  readonly #deliveryDelay: Histogram;
+  readonly #deliveryDelay: EventHistogram;
   readonly #startedAtMs: number;
 
   /** `startedAtMs` is when the process began. */
@@ -40,7 +41,12 @@ export class PrometheusMetrics implements RunMeasures {
     this.#requestDuration = this.#createHistogram("request_duration_seconds");
     this.#requestEvents = this.#createHistogram("request_events");
     this.#requestBytes = this.#createHistogram("request_bytes");
-    this.#deliveryDelay = this.#createHistogram("delivery_delay_seconds");
+    const { buckets, help } = METRICS.delivery_delay_seconds;
+    const name = `${METRIC_PREFIX}delivery_delay_seconds`;
+    this.#deliveryDelay = new EventHistogram({ name, help, buckets });
+    for (const registry of [this.#prometheus, this.#openMetrics]) {
+      registry.registerMetric(this.#deliveryDelay as unknown as Histogram);
+    }
   }
 
   sent({ bytes, durationMs, events, stream }: EndedRequest): void {
