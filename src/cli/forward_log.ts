@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
+import { ByteBudget } from "../pipeline/byte_budget.ts";
 import { DryRunQuarantine } from "../pipeline/dry_run.ts";
 import type { PositionStore } from "../pipeline/ports.ts";
 import { countQuarantined } from "../state/quarantine_count.ts";
@@ -15,15 +16,17 @@ import type { TeleportCredentials } from "../teleport/credentials.ts";
 import { CredentialWatch } from "./credential_watch.ts";
 import { createSinks } from "./create_sinks.ts";
 import type { Diagnostics } from "./diagnostics.ts";
+import type { Forwarding } from "./forwarding.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { openStore } from "./open_store.ts";
+import { requirePeers } from "./require_peers.ts";
 import { runStreams } from "./run_streams.ts";
-import type { StopSignals } from "./stop_signals.ts";
+import { tellOfCut, tellOfUnstored } from "./tell_of_cut.ts";
 import { watchRun } from "./watch_run.ts";
 import { watchServerTime } from "./watch_server_time.ts";
 
 /** What forwarding needs, all of it checked. */
-export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
+export interface ForwardLogInput extends Pick<Forwarding, "stop" | "abort"> {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -36,8 +39,21 @@ export interface ForwardLogInput extends Pick<StopSignals, "stop" | "abort"> {
 const GOODBYE_MS = 20;
 /** Builds everything that a run consists of, and runs it until it ends or is stopped. */
 export async function forwardLog(input: ForwardLogInput): Promise<void> {
-  const { clock, config, credentials, logger } = input;
+  const { abort, clock, config, credentials, logger } = input;
+  const { isServed, status, tracer } = input.diagnostics;
   await using goodbye = new AsyncDisposableStack();
+  const observer = new DeliveryLog({
+    logger,
+    clock,
+    sentMessage: config.dryRun ? "Event would be sent" : "Event sent",
+  });
+  let isForwarding = false;
+  // The last line of a run, unless it could not begin.
+  goodbye.defer(() => {
+    if (isForwarding || input.stop.aborted) observer.finish();
+  });
+  goodbye.defer(() => tellOfUnstored(status.snapshot(), { logger, stop: input.stop }));
+  abort.addEventListener("abort", () => tellOfCut(status.snapshot(), { logger }), { once: true });
   // Connections are closed by the runtime's own threads, TLS goodbye first; a process that ends at once
   // cuts that off, and Fluentd logs a warning for each.
   goodbye.defer(() => clock.sleep(GOODBYE_MS));
@@ -52,40 +68,30 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const sinks = createSinks(input, cleanup);
   const credentialWatch = new CredentialWatch(input);
   const { useCredentials } = connection;
-  goodbye.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
-  const { isServed, status, tracer } = input.diagnostics;
+  cleanup.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
   status.useCredentials(credentialWatch.statuses);
   if (isServed && !config.dryRun) await noteQuarantined(folder, status);
-  const observer = new DeliveryLog({
-    logger,
-    clock,
-    sentMessage: config.dryRun ? "Event would be sent" : "Event sent",
-  });
   const firstPosition = await readFirstPosition(input, { store, connection, folder });
   if (firstPosition === undefined) return;
   status.readFrom(firstPosition.fromMs);
   if (isServed) goodbye.use(watchServerTime({ clock, status, auditLog: connection.auditLog }));
-  try {
-    const forwarding = watchRun({
-      ...input,
-      store,
-      connection,
-      observer,
-      quarantine: config.dryRun
-        ? new DryRunQuarantine()
-        : new QuarantineFile({
-          folder: `${folder}/quarantine`,
-          maxBytes: config.quarantineMaxSizeBytes,
-          clock,
-        }),
-      sinkFor: sinks.sinkFor,
-      status,
-      tracer,
-    });
-    await runStreams(forwarding, { firstPosition, logger });
-  } finally {
-    observer.finish();
-  }
+  const forwarding = watchRun({
+    ...input,
+    store,
+    connection,
+    observer,
+    quarantine: config.dryRun ? new DryRunQuarantine() : new QuarantineFile({
+      folder: `${folder}/quarantine`,
+      maxBytes: config.quarantineMaxSizeBytes,
+      clock,
+    }),
+    budget: new ByteBudget(config.maxInFlightBytes),
+    sinkFor: sinks.sinkFor,
+    status,
+    tracer,
+  });
+  isForwarding = true;
+  await runStreams(forwarding, { firstPosition, logger });
 }
 
 /** A quarantine that cannot be read is told of when something has to go there. */
@@ -104,6 +110,7 @@ async function readFirstPosition(
   },
 ) {
   try {
+    if (input.config.failFast) await requirePeers({ ...input, connection });
     return await firstLogPosition({
       startMs: input.config.startTimeMs,
       cursor: input.config.cursor,

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventFilter } from "../core/event_filter.ts";
 import type { Position } from "../core/position.ts";
+import type { ByteBudget } from "../pipeline/byte_budget.ts";
 import type { Tracer } from "../core/tracer.ts";
 import { type ForwardOptions, forwardStream } from "../pipeline/forward_stream.ts";
 import type {
@@ -14,10 +15,13 @@ import type {
 } from "../pipeline/ports.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
-import type { StopSignals } from "./stop_signals.ts";
 
 /** Everything that the streams of one run share. */
-export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
+export interface Forwarding {
+  /** Asks for an end in good order. */
+  readonly stop: AbortSignal;
+  /** Cuts off what is under way. */
+  readonly abort: AbortSignal;
   readonly config: Config;
   readonly clock: Clock;
   readonly connection: AuthConnection;
@@ -29,6 +33,8 @@ export interface Forwarding extends Pick<StopSignals, "stop" | "abort"> {
   readonly status: RunStatus;
   /** Records spans; undefined where nobody has asked for them. */
   readonly tracer: Tracer | undefined;
+  /** What all streams together may hold. */
+  readonly budget: ByteBudget;
   /** Where events for a URL of the receiver go. */
   readonly sinkFor: (url: string) => Sink;
 }
@@ -47,12 +53,14 @@ export function toForwardOptions(
   forwarding: Forwarding,
   stream: StreamForwarding,
 ): Omit<ForwardOptions, "position"> {
-  const { abort, clock, config, meter, observer, quarantine, sinkFor, store, tracer } = forwarding;
+  const { abort, budget, clock, config, meter, observer, quarantine, sinkFor, store, tracer } =
+    forwarding;
   const haltOnRejected = config.onRejected === "halt";
   const sink = sinkFor(stream.url);
   return {
     ...stream,
     abort,
+    budget,
     clock,
     haltOnRejected,
     meter,

@@ -17,7 +17,8 @@ type Row<Name extends SettingName> = typeof SETTINGS[Name];
 /** The property of {@linkcode Config} for a setting; durations, times and sizes end with their unit. */
 export type ConfigKey<Name extends SettingName = SettingName> = Row<Name>["kind"] extends
   "duration" | "time" ? `${Camel<Name>}Ms`
-  : Row<Name>["kind"] extends "size" ? `${Camel<Name>}Bytes`
+  : Row<Name>["kind"] extends "size"
+    ? Name extends `${string}-bytes` ? Camel<Name> : `${Camel<Name>}Bytes`
   : Camel<Name>;
 
 type KindValue<R> = R extends { kind: "int" | "duration" | "time" | "size" } ? number

@@ -136,6 +136,6 @@ function collect(resolver: SettingResolver): { config: Config; sources: ConfigSo
 export function configKeyOf(name: SettingName): string {
   const camel = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   const { kind } = settingOf(name);
-  if (kind === "size") return `${camel}Bytes`;
+  if (kind === "size" && !camel.endsWith("Bytes")) return `${camel}Bytes`;
   return kind === "duration" || kind === "time" ? `${camel}Ms` : camel;
 }

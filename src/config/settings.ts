@@ -29,7 +29,8 @@ export const SETTINGS = {
     kind: "bool",
     group: "General",
     default: "false",
-    doc: "End with code 1 when Teleport or Fluentd cannot be reached at the start; else wait for them",
+    doc:
+      "End with code 1 when Teleport or Fluentd cannot be reached at the start; else wait for them",
   },
   "shutdown-timeout": {
     kind: "duration",
@@ -244,6 +245,13 @@ export const SETTINGS = {
     min: "1ms",
     doc:
       "How long Teleport may have newer events and not give them before a warning says so, and they are read another way",
+  },
+  "max-in-flight-bytes": {
+    kind: "size",
+    group: "Events",
+    default: "64MiB",
+    min: "1MiB",
+    doc: "Most that all streams together read ahead of Fluentd, whatever sizes events have",
   },
   "concurrency": {
     kind: "int",

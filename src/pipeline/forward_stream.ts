@@ -4,6 +4,7 @@ import type { EventFilter } from "../core/event_filter.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Tracer } from "../core/tracer.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
@@ -41,6 +42,8 @@ export interface ForwardOptions {
   readonly onOpened?: (streams: readonly StreamPosition[]) => void;
   /** Bytes of payload that may wait between the source and the receiver. */
   readonly maxBytes: number;
+  /** What all streams of the run may hold. @default {no limit besides `maxBytes`} */
+  readonly budget?: ByteBudget | undefined;
   /** Asks for a clean end: no more reading, the request under way may finish. */
   readonly stop: AbortSignal;
   /** Ends it at once; aborted after `stop` when that takes too long. */
@@ -59,8 +62,8 @@ export interface ForwardOptions {
  * everything that was read before it has been delivered and committed.
  */
 export async function forwardStream(options: ForwardOptions): Promise<void> {
-  const { stream, clock, filter, maxBytes, meter, stop } = options;
-  const queue = new PageQueue({ filter, maxBytes });
+  const { stream, budget, clock, filter, maxBytes, meter, stop } = options;
+  using queue = new PageQueue({ filter, maxBytes, budget });
   const trace = new StreamTrace(options.tracer, stream.id);
   const senderFailed = new AbortController();
   const signal = AbortSignal.any([stop, senderFailed.signal]);

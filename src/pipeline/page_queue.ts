@@ -1,6 +1,7 @@
 import type { AuditEvent } from "../core/event.ts";
 import type { EventFilter } from "../core/event_filter.ts";
 import type { Position } from "../core/position.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import type { BatchLimits, Page } from "./ports.ts";
 
 /** Events for one request, and where to resume after them. */
@@ -30,21 +31,32 @@ interface QueuedPage {
 
 /**
  * Pages between the reader and the sender of one stream: pages go in, batches come out, in order.
- * What waits is bounded: `push` resolves when the bytes waiting are fewer than `maxBytes`.
+ * What waits is bounded: `push` resolves when the bytes waiting are fewer than `maxBytes` and, unless
+ * nothing waits here, the budget of all streams has room.
  */
-export class PageQueue {
+export class PageQueue implements Disposable {
   readonly #filter: EventFilter;
   readonly #maxBytes: number;
+  readonly #budget: ByteBudget | undefined;
   #pages: QueuedPage[] = [];
   #bytes = 0;
+  /** Of pages that were taken whole since the last batch: they are on their way to the receiver. */
+  #takenBytes = 0;
   #events = 0;
   #end: { readonly error?: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeSender: (() => void) | undefined;
 
-  constructor(options: { readonly filter: EventFilter; readonly maxBytes: number }) {
+  constructor(
+    options: {
+      readonly filter: EventFilter;
+      readonly maxBytes: number;
+      readonly budget?: ByteBudget | undefined;
+    },
+  ) {
     this.#filter = options.filter;
     this.#maxBytes = options.maxBytes;
+    this.#budget = options.budget;
   }
 
   /** Wanted events that wait, and the bytes of the pages that hold them. */
@@ -62,10 +74,15 @@ export class PageQueue {
     }
     this.#pages.push({ page, wanted, taken: 0, bytes });
     this.#bytes += bytes;
+    this.#budget?.take(bytes);
     this.#events += wanted.length;
     this.#wakeSender?.();
-    while (this.#bytes >= this.#maxBytes && this.#end === undefined) {
-      await new Promise<void>((resolve) => this.#wakeReader = resolve);
+    while (!this.#wantsMore && this.#end === undefined) {
+      const room = Promise.withResolvers<void>();
+      this.#wakeReader = room.resolve;
+      const forget = this.#budget?.onRoom(room.resolve);
+      await room.promise;
+      forget?.();
     }
   }
 
@@ -98,8 +115,22 @@ export class PageQueue {
     }
   }
 
+  /** Gives back what the budget still counts for it. */
+  [Symbol.dispose](): void {
+    this.#budget?.giveBack(this.#bytes + this.#takenBytes);
+    this.#bytes = 0;
+    this.#takenBytes = 0;
+  }
+
+  get #wantsMore(): boolean {
+    if (this.#pages.length === 0) return true;
+    return this.#bytes < this.#maxBytes && (this.#budget?.hasRoom ?? true);
+  }
+
   /** Takes the next batch if a page waits. */
   takeNow(limits: BatchLimits): Batch | undefined {
+    this.#budget?.giveBack(this.#takenBytes);
+    this.#takenBytes = 0;
     const events: AuditEvent[] = [];
     let bytes = 0;
     let filteredCount = 0;
@@ -127,11 +158,12 @@ export class PageQueue {
       backlog = page.backlog;
       filteredCount += page.events.length - wanted.length;
       this.#bytes -= queued.bytes;
+      this.#takenBytes += queued.bytes;
       this.#pages.shift();
     }
     if (position === undefined) return undefined;
     this.#events -= events.length;
-    if (this.#bytes < this.#maxBytes) this.#wakeReader?.();
+    if (this.#wantsMore) this.#wakeReader?.();
     return {
       events,
       position,

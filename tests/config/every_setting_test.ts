@@ -65,6 +65,7 @@ const SAMPLES: { readonly [name in SettingName]: Sample } = {
   "stall-after": { text: "2m", value: 120_000 },
   "fail-fast": { text: "true", value: true },
   "shutdown-timeout": { text: "10s", value: 10_000 },
+  "max-in-flight-bytes": { text: "8MiB", value: 8_388_608 },
   "concurrency": { text: "9", value: 9, toml: "9" },
   "storage": { text: "~/state", value: "/home/me/state" },
   "cursor": { text: "123", value: "123", toml: "123" },

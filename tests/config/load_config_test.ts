@@ -77,6 +77,7 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     lockFailedAttemptsCount: 3,
     lockPeriodMs: 60_000,
     lookbackMs: 300_000,
+    maxInFlightBytes: 67_108_864,
     stallAfterMs: 300_000,
     failFast: false,
     shutdownTimeoutMs: 5000,
