@@ -1,5 +1,8 @@
+import { formatAddress } from "../config/address_text.ts";
+import type { Config } from "../config/config.ts";
 import { createEventFilter } from "../core/event_filter.ts";
 import type { AuditEvent } from "../core/event.ts";
+import { Fault } from "../core/fault.ts";
 import { ChunkScheduler, type ChunkStart } from "../pipeline/chunk_scheduler.ts";
 import type { Lockout } from "../pipeline/lockout.ts";
 import { forwardByMode } from "../pipeline/log_modes.ts";
@@ -63,7 +66,13 @@ export class LogForwarding {
       observer,
       stop,
       onMode: this.#onMode,
-      probeBulk: (signal) => probeBulkExport({ auditLog, clock, idleMs }, signal),
+      probeBulk: async (signal) => {
+        try {
+          return await probeBulkExport({ auditLog, clock, idleMs }, signal);
+        } catch (error) {
+          throw toStartFault(error, config.teleportAddr);
+        }
+      },
       runPaged: (stop) => this.#runPaged(firstPosition, stop),
       runBulk: (stop) => this.#runBulk(firstPosition, stop),
     });
@@ -190,4 +199,13 @@ function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
   const doneIds = new Set(log.done.map(({ id }) => id));
   // An event without a time may be of any; it is not for us to say that it is too old.
   return ({ id, timeMs }) => (timeMs !== 0 && timeMs < log.fromMs) || doneIds.has(id);
+}
+
+/** The first call of a run is the one at which a wrong address shows. */
+function toStartFault(error: unknown, address: Config["teleportAddr"]): unknown {
+  if (!(error instanceof Fault) || error.kind !== "unavailable") return error;
+  return new Fault("unavailable", `No answer from ${formatAddress(address)}: ${error.message}`, {
+    hint: error.hint ?? "Check that teleport.addr names the auth server, and that it runs",
+    cause: error,
+  });
 }

@@ -18,14 +18,12 @@ import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { type Log, openLog } from "./open_log.ts";
 import { showProgress } from "./show_progress.ts";
+import { runUntilStopped } from "./run_until_stopped.ts";
 import { listenForStop } from "./stop_signals.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { PROGRAM } from "./usage.ts";
 import { formatVersion } from "./version.ts";
 import { warnOfOpenFiles } from "./warn_of_open_files.ts";
-
-/** Time for the request under way after the first signal, as in the Go handler. */
-const SHUTDOWN_GRACE_MS = 5000;
 
 /**
  * Runs `start`. Settings and credentials are checked before anything is created on the disk.
@@ -38,6 +36,7 @@ export async function runStart(input: CliInput): Promise<number> {
     return 0;
   }
   const loaded = await loadConfig({
+  using signals = listenForStop();
     args: input.args,
     env: input.env,
     files: systemFiles,
@@ -56,18 +55,9 @@ export async function runStart(input: CliInput): Promise<number> {
   await warnOfOpenFiles(logger, loaded);
   try {
     const credentials = await readCredentials(config);
-    using signals = listenForStop(SHUTDOWN_GRACE_MS, systemClock.sleep);
-    signals.stop.addEventListener("abort", () => {
-      logger.info("Stopping once Fluentd has answered; a second signal stops at once");
-    });
-    await using diagnostics = await openDiagnostics({
-      loaded,
-      logger,
-      clock: systemClock,
-      stop: signals.stop,
-    });
-    await using _progress = showProgress({
-      log,
+    return await runUntilStopped({
+      signals,
+      shutdownMs: config.shutdownTimeoutMs,
       clock: systemClock,
       env: input.env,
       snapshot: () => diagnostics.status.snapshot(),
@@ -76,10 +66,30 @@ export async function runStart(input: CliInput): Promise<number> {
       config,
       diagnostics,
       logger,
-      clock: systemClock,
-      pid: input.pid,
-      ...credentials,
-      ...signals,
+      async run(abort) {
+        await using diagnostics = await openDiagnostics({
+          loaded,
+          logger,
+          clock: systemClock,
+          stop: signals.stop,
+        });
+        await using _progress = showProgress({
+          log,
+          clock: systemClock,
+          env: input.env,
+          snapshot: () => diagnostics.status.snapshot(),
+        });
+        await forwardLog({
+          config,
+          diagnostics,
+          logger,
+          clock: systemClock,
+          pid: input.pid,
+          ...credentials,
+          stop: signals.stop,
+          abort,
+        });
+      },
     });
     return 0;
   } catch (error) {

@@ -20,10 +20,11 @@ export function renderConfigurationDocument(): string {
     "## Exit codes\n",
     formatMarkdownTable([
       ["code", "meaning"],
-      ["0", "done, or stopped by a signal after what was in flight was delivered"],
-      ["1", "a fault while running"],
+      ["0", "done, or stopped by SIGTERM or SIGINT"],
+      ["1", "a fault while running, or a peer that `fail-fast` did not find"],
       ["2", "the command line is wrong"],
       ["78", "a setting, a file that it names, or a credential is wrong"],
+      ["130, 143", "a second signal ended it at once: SIGINT, SIGTERM"],
     ]),
   ].join("\n");
 }

@@ -152,17 +152,6 @@ Deno.test("SIGTERM lets the request under way finish, commits it, and exits with
   assert.match(all.program.stderr.at(-1)!, /Stopped sent=\d+/);
 });
 
-Deno.test("A second SIGTERM ends the handler at once", async () => {
-  await using all = await startAll(20);
-  const gate = all.receiver.holdNext();
-  await gate.reached;
-  all.program.kill("SIGTERM");
-  await all.program.waitForLine(/Stopping/);
-  all.program.kill("SIGTERM");
-  assert.equal((await all.program.waitForExit(3000)).code, 0);
-  gate.open();
-});
-
 Deno.test("An event that Fluentd refuses goes to quarantine, and all others arrive", async () => {
   await using all = await startAll(100);
   const bad = all.auth.events[70]!;
