@@ -14,11 +14,12 @@ import type { ReceiverTls } from "../fluentd/lane.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
 import { credentialPathsOf, receiverTlsPathsOf } from "./credential_paths.ts";
 import { openDiagnostics } from "./diagnostics.ts";
+import { warnOfTelemetry } from "./open_telemetry.ts";
 import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { type Log, openLog } from "./open_log.ts";
-import { showProgress } from "./show_progress.ts";
 import { runUntilStopped } from "./run_until_stopped.ts";
+import { showProgress } from "./show_progress.ts";
 import { listenForStop } from "./stop_signals.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { PROGRAM } from "./usage.ts";
@@ -35,8 +36,8 @@ export async function runStart(input: CliInput): Promise<number> {
     writeOut(formatStartHelp());
     return 0;
   }
-  const loaded = await loadConfig({
   using signals = listenForStop();
+  const loaded = await loadConfig({
     args: input.args,
     env: input.env,
     files: systemFiles,
@@ -52,6 +53,7 @@ export async function runStart(input: CliInput): Promise<number> {
   using _closing = log;
   const { logger } = log;
   logSettings(logger, loaded);
+  warnOfTelemetry(logger, input.env);
   await warnOfOpenFiles(logger, loaded);
   try {
     const credentials = await readCredentials(config);
@@ -59,12 +61,6 @@ export async function runStart(input: CliInput): Promise<number> {
       signals,
       shutdownMs: config.shutdownTimeoutMs,
       clock: systemClock,
-      env: input.env,
-      snapshot: () => diagnostics.status.snapshot(),
-    });
-    await forwardLog({
-      config,
-      diagnostics,
       logger,
       async run(abort) {
         await using diagnostics = await openDiagnostics({
@@ -91,7 +87,6 @@ export async function runStart(input: CliInput): Promise<number> {
         });
       },
     });
-    return 0;
   } catch (error) {
     if (!(error instanceof Fault)) {
       if (!log.isOnStderr) logger.error(`Unexpected error: ${formatError(error)}`);
