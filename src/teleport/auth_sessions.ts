@@ -76,7 +76,10 @@ export class AuthSessions implements Disposable {
     this.#retired.add(generation);
     if (generation.calls === 0) return this.#end(generation);
     this.#options.clock.sleep(RETIREMENT_MS, generation.ended.signal).then(() => {
-      this.#end(generation, new ConnectError("Connection was replaced by a new one", Code.Unavailable));
+      this.#end(
+        generation,
+        new ConnectError("Connection was replaced by a new one", Code.Unavailable),
+      );
     }, () => {});
   }
 
