@@ -32,7 +32,9 @@ export async function runCli(input: CliInput): Promise<number> {
       return EXIT_CODES[error.kind];
     }
     writeErr(`${PROGRAM}: Unexpected error: ${escapeControls(formatError(error))}\n`);
-    if (error instanceof Error && error.stack !== undefined) writeErr(`${error.stack}\n`);
+    if (error instanceof Error && error.stack !== undefined) {
+      writeErr(error.stack.split("\n").map(escapeControls).join("\n") + "\n");
+    }
     return EXIT_CODES.internal;
   }
 }
