@@ -113,6 +113,8 @@ export interface AddressSetting extends SettingBase {
   readonly kind: "address";
   /** Port assumed when none is given. */
   readonly defaultPort: number;
+  /** What is said of a value that is none, in place of an address of Teleport. */
+  readonly hint?: string;
 }
 
 /** One of a few words. */

@@ -6,7 +6,7 @@ import type { HostPort } from "./config.ts";
 import { InvalidValue } from "./invalid_value.ts";
 import { formatList, parseList } from "./list_text.ts";
 import { findNearestName } from "./nearest_name.ts";
-import type { Setting } from "./setting.ts";
+import type { AddressSetting, Setting } from "./setting.ts";
 import { parseHttpUrl, redactUrl } from "./url_text.ts";
 
 /** Any value that a setting can have. */
@@ -60,9 +60,22 @@ export function parseSettingValue(
     case "url":
       return parseHttpUrl(text, setting.example);
     case "address":
-      return parseAddress(text, setting.defaultPort, context.notice);
+      return parseAddressSetting(text, setting, context.notice);
     case "choice":
       return parseChoice(text, setting.choices, setting.synonyms ?? {});
+  }
+}
+
+function parseAddressSetting(
+  text: string,
+  { defaultPort, hint }: AddressSetting,
+  notice: (text: string) => void,
+): HostPort {
+  try {
+    return parseAddress(text, defaultPort, notice);
+  } catch (error) {
+    if (!(error instanceof InvalidValue) || hint === undefined) throw error;
+    throw new InvalidValue(error.message, hint);
   }
 }
 

@@ -358,6 +358,7 @@ export const SETTINGS = {
     kind: "address",
     group: "Diagnostics",
     defaultPort: 3000,
+    hint: "Write it like 127.0.0.1:3000, or 0.0.0.0:3000 for every address of this machine",
     example: "127.0.0.1:3000",
     unset: "nothing is served",
     doc: "Host and port to serve metrics, probes and a status page on, without authentication",

@@ -88,6 +88,19 @@ const VALUES: readonly RefusedSettings[] = [
       `FDFWD_TELEPORT_ADDR="${address}": ${problem}. Write it like auth.example.com:3025, or [2001:db8::1]:3025.`,
     ],
   })),
+  ...([
+    [":3000", "Not a host and a port"],
+    ["127.0.0.1:0", "The port is not a number from 1 to 65535"],
+    ["::", "An IPv6 address needs brackets"],
+  ] as const).map(([address, problem]): RefusedSettings => ({
+    title: `the diagnostics address ${address}`,
+    args: ["--diagnostics-addr", address],
+    exitCode: 2,
+    lines: [
+      `--diagnostics-addr "${address}": ${problem}. Write it like 127.0.0.1:3000, or 0.0.0.0:3000 ` +
+      "for every address of this machine.",
+    ],
+  })),
   {
     title: "an identity file that does not exist",
     without: ["teleport-identity"],
