@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
 import type { Tracer } from "../core/tracer.ts";
 import { isTelemetryOn } from "../diagnostics/otel_runtime.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
@@ -39,4 +40,13 @@ export async function openTelemetry(
       await recording;
     },
   };
+}
+
+/** The runtime of an executable decides when that is made, and then does not listen any more. */
+export function warnOfTelemetry(
+  logger: Logger,
+  env: { readonly [name: string]: string },
+): void {
+  if (!/^(1|true)$/i.test(env["OTEL_DENO"] ?? "") || isTelemetryOn()) return;
+  logger.warning("OTEL_DENO has no effect: this executable was made without OpenTelemetry");
 }

@@ -1,7 +1,7 @@
 import { ENVIRONMENT_NAMES, NEAR_ENVIRONMENT_NAMES } from "../config/setting_names.ts";
 
 /** What is read of the environment besides settings. scripts/permissions has these names too. */
-const SYSTEM_NAMES = ["HOME", "USERPROFILE", "TERM", "NO_COLOR"] as const;
+const SYSTEM_NAMES = ["HOME", "USERPROFILE", "TERM", "NO_COLOR", "OTEL_DENO"] as const;
 
 /**
  * Every variable that is looked at. The environment as a whole cannot be asked for: it may hold the
