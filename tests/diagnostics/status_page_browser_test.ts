@@ -128,7 +128,7 @@ browserTest(
     const { page } = shown;
     const stops: string[] = [];
     for (let stop = 0; stop < 4; stop++) {
-      await page.press("Tab");
+      await page.pressTab();
       stops.push(await page.evaluate(`document.activeElement.innerText`));
       const outline = `getComputedStyle(document.activeElement).outlineStyle`;
       assert.equal(await page.evaluate(outline), "solid");

@@ -118,12 +118,11 @@ export class BrowserPage implements AsyncDisposable {
     throw new Error(`Waited ${timeoutMs} ms in vain for ${expression} in:\n${text}`);
   }
 
-  /** Presses and releases a key, such as `Tab`. */
-  async press(key: string): Promise<void> {
-    const { code, text, virtualKey } = KEYS[key]!;
-    const event = { key, code, windowsVirtualKeyCode: virtualKey, ...(text && { text }) };
-    await this.#send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
-    await this.#send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
+  /** Presses and releases the key that goes to the next thing that takes the keyboard. */
+  async pressTab(): Promise<void> {
+    const key = { key: "Tab", code: "Tab", windowsVirtualKeyCode: 9 };
+    await this.#send("Input.dispatchKeyEvent", { type: "keyDown", ...key });
+    await this.#send("Input.dispatchKeyEvent", { type: "keyUp", ...key });
   }
 
   /** The whole page as a PNG, however long it is. */
@@ -160,8 +159,3 @@ export class BrowserPage implements AsyncDisposable {
     this.#bell.ring();
   }
 }
-
-const KEYS: { readonly [key: string]: { code: string; virtualKey: number; text?: string } } = {
-  Tab: { code: "Tab", virtualKey: 9 },
-  Enter: { code: "Enter", virtualKey: 13, text: "\r" },
-};
