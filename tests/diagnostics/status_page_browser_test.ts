@@ -7,7 +7,30 @@ import { serveStatusPage, type StatusPageServer } from "./status_page_server.ts"
 import { busyRun, sampleRun, troubledRun } from "./status_samples.ts";
 import type { RunSnapshot } from "../../src/diagnostics/run_snapshot.ts";
 
-const RUNS = { healthy: sampleRun, busy: busyRun, troubled: troubledRun };
+const RUNS = { healthy: sampleRun, busy: busyRun, troubled: troubledRun, "long-winded": longRun };
+
+/** Names that are longer than any window, without a place to break them. */
+function longRun(): RunSnapshot {
+  const run = troubledRun();
+  const long = "x".repeat(300);
+  return {
+    ...run,
+    teleport: `${long}:443`,
+    logUrl: `https://${long}/${long}`,
+    sessionUrl: `https://${long}/session`,
+    storage: `/${long}`,
+    lastEvent: { type: long, id: long, timeMs: run.nowMs },
+    troubles: run.troubles.map((trouble) => ({ ...trouble, streamId: long, reason: long })),
+    credentials: run.credentials.map((credential) => ({
+      ...credential,
+      path: long,
+      subject: long,
+      problem: long,
+    })),
+    events: { ...run.events, log: { ...run.events.log, delivered: Number.MAX_SAFE_INTEGER } },
+    deliveredPerMinute: Array(60).fill(123_456_789),
+  };
+}
 
 /** A browser that shows the status page of a run. */
 async function show(
