@@ -1,5 +1,6 @@
 import { Fault } from "../core/fault.ts";
 import { QuarantineFolder } from "../state/quarantine_folder.ts";
+import type { QuarantineEntry } from "../state/quarantine_line.ts";
 import { openStorageFolder } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
 import { describeEntry, findEntries } from "./state_entries.ts";
@@ -19,15 +20,15 @@ export async function dropEntries(context: StateContext): Promise<number> {
     writeOut("The quarantine is empty: nothing to drop\n");
     return 0;
   }
-  const keys = await findEntries(quarantine, named);
+  const isMeant = await findEntries(quarantine, named);
   using _lock = await lockQuarantine(context);
-  if (!flags.has("--yes") && !await isConfirmed(quarantine, keys)) {
+  if (!flags.has("--yes") && !await isConfirmed(quarantine, isMeant)) {
     writeOut("Nothing was dropped\n");
     return 0;
   }
   let count = 0;
-  await quarantine.takeOut(({ key }) => {
-    if (!keys.has(key)) return false;
+  await quarantine.takeOut((entry) => {
+    if (!isMeant(entry)) return false;
     count++;
     return true;
   });
@@ -55,7 +56,7 @@ export async function lockQuarantine({ folder, pid }: StateContext): Promise<Sto
 
 async function isConfirmed(
   quarantine: QuarantineFolder,
-  keys: ReadonlySet<string>,
+  isMeant: (entry: QuarantineEntry) => boolean,
 ): Promise<boolean> {
   if (!Deno.stdin.isTerminal()) {
     throw new Fault("usage", "Nobody is there to confirm that events are dropped for good", {
@@ -64,7 +65,7 @@ async function isConfirmed(
   }
   let count = 0;
   for await (const entry of quarantine.read()) {
-    if (!keys.has(entry.key)) continue;
+    if (!isMeant(entry)) continue;
     if (++count <= MAX_NAMED) writeErr(`  ${describeEntry(entry)}\n`);
   }
   if (count > MAX_NAMED) writeErr(`  and ${count - MAX_NAMED} more\n`);

@@ -7,42 +7,35 @@ import type { QuarantineEntry } from "../state/quarantine_line.ts";
 const MIN_KEY_LENGTH = 4;
 
 /**
- * Finds out which lines of the quarantine are meant by the names on a command line, and returns their
- * keys; all of them when none are named.
+ * Finds out which lines of the quarantine are meant by the names on a command line, and returns whether
+ * an entry is one of them.
  *
  * @throws {Fault} when a name means none, or several that differ.
  */
 export async function findEntries(
   quarantine: QuarantineFolder,
   names: readonly string[] | "all",
-): Promise<ReadonlySet<string>> {
-  const found = new Map<string, Set<string>>();
-  const keys = new Set<string>();
+): Promise<(entry: QuarantineEntry) => boolean> {
+  if (names === "all") return () => true;
+  const found = new Map(names.map((name) => [name, new Set<string>()]));
   for await (const entry of quarantine.read()) {
-    if (names === "all") keys.add(entry.key);
-    else {
-      for (const name of names) {
-        if (!isNamed(entry, name)) continue;
-        found.set(name, (found.get(name) ?? new Set()).add(entry.key));
-        keys.add(entry.key);
-      }
-    }
+    for (const name of names) if (isNamed(entry, name)) found.get(name)!.add(entry.key);
   }
-  for (const name of names === "all" ? [] : names) {
-    const matches = found.get(name)?.size ?? 0;
-    if (matches === 0) {
+  for (const [name, { size }] of found) {
+    if (size === 0) {
       throw new Fault("usage", `Nothing in the quarantine is named '${name}'`, {
         hint: "See state quarantine list",
       });
     }
-    // The same event may lie there several times; a beginning of a key is meant for one.
-    if (matches > 1 && [...found.get(name)!].every((key) => key.startsWith(name))) {
-      throw new Fault("usage", `Several entries begin with '${name}': ${matches}`, {
+    // The same event may lie there several times; the beginning of a key is meant for one.
+    if (size > 1 && [...found.get(name)!].every((key) => key.startsWith(name))) {
+      throw new Fault("usage", `Several entries begin with '${name}': ${size}`, {
         hint: "Give more of it; see state quarantine list",
       });
     }
   }
-  return keys;
+  const keys = new Set([...found.values()].flatMap((found) => [...found]));
+  return ({ key }) => keys.has(key);
 }
 
 /** Describes an entry in a few words for a line of text. */
@@ -53,7 +46,7 @@ export function describeEntry({ content, key }: QuarantineEntry): string {
   return escapeControls(`${key} ${text}`);
 }
 
-function isNamed({ content, key }: QuarantineEntry, name: string): boolean {
-  if (name.length >= MIN_KEY_LENGTH && key.startsWith(name)) return true;
-  return name !== "" && "id" in content && content.id === name;
+function isNamed(entry: QuarantineEntry, name: string): boolean {
+  if (name.length >= MIN_KEY_LENGTH && entry.key.startsWith(name)) return true;
+  return name !== "" && "id" in entry.content && entry.content.id === name;
 }

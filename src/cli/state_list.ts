@@ -10,25 +10,25 @@ import { writeOut } from "./terminal.ts";
 const HEADS = ["ENTRY", "QUARANTINED", "STREAM", "TYPE", "EVENT", "REASON"];
 /** Reasons are not cut to fewer characters, however narrow the terminal is. */
 const MIN_REASON = 30;
+/** By so many rows the widths of the columns are chosen; there may be a million. */
+const MEASURED_ROWS = 1000;
 
 /** `state quarantine list`: one line for each entry, or one JSON object with all. */
 export async function listEntries({ config, flags, folder }: StateContext): Promise<number> {
   const quarantine = new QuarantineFolder(`${folder}/quarantine`);
-  const entries: Omit<QuarantineEntry, "line">[] = [];
-  for await (const { content, key } of quarantine.read()) {
-    entries.push({ key, content: "id" in content ? { ...content, json: EMPTY } : content });
-  }
   const files = await quarantine.listFiles();
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const maxBytes = config.quarantineMaxSizeBytes;
   if (flags.has("--json")) {
-    writeOut(JSON.stringify({ entries: entries.map(toJson), bytes, maxBytes }, null, 2) + "\n");
-  } else if (entries.length === 0) {
+    await writeJson(quarantine, { bytes, maxBytes });
+    return 0;
+  }
+  const count = await writeTable(quarantine);
+  if (count === 0) {
     writeOut(`No event is in the quarantine '${quarantine.path}'\n`);
   } else {
-    const count = entries.length === 1 ? "1 entry" : `${entries.length} entries`;
-    writeOut(formatTable(entries));
-    writeOut(`\n${count}, ${formatByteSize(bytes)} of ${formatByteSize(maxBytes)}\n`);
+    const entries = count === 1 ? "1 entry" : `${count} entries`;
+    writeOut(`\n${entries}, ${formatByteSize(bytes)} of ${formatByteSize(maxBytes)}\n`);
   }
   return 0;
 }
@@ -39,10 +39,10 @@ export async function showEntry({ entries, flags, folder }: StateContext): Promi
     throw new Fault("usage", "No entry is named", { hint: "See state quarantine list" });
   }
   const quarantine = new QuarantineFolder(`${folder}/quarantine`);
-  const keys = await findEntries(quarantine, entries);
+  const isMeant = await findEntries(quarantine, entries);
   const shown = new Set<string>();
   for await (const entry of quarantine.read()) {
-    if (!keys.has(entry.key) || shown.has(entry.key)) continue;
+    if (!isMeant(entry) || shown.has(entry.key)) continue;
     const text = new TextDecoder().decode(entry.line);
     if (shown.size > 0) writeOut("\n");
     writeOut(flags.has("--json") ? `${text}\n` : formatEntry(entry, text));
@@ -51,26 +51,57 @@ export async function showEntry({ entries, flags, folder }: StateContext): Promi
   return 0;
 }
 
-/** The payloads are not wanted for a list, and may be large. */
-const EMPTY = new Uint8Array(0);
+/** Entry by entry: all of them may be more than fits into memory. */
+async function writeJson(
+  quarantine: QuarantineFolder,
+  sizes: { readonly bytes: number; readonly maxBytes: number },
+): Promise<void> {
+  writeOut('{\n  "entries": [');
+  let separator = "\n    ";
+  for await (const entry of quarantine.read()) {
+    writeOut(`${separator}${JSON.stringify(toJson(entry))}`);
+    separator = ",\n    ";
+  }
+  writeOut(`\n  ],\n  "bytes": ${sizes.bytes},\n  "maxBytes": ${sizes.maxBytes}\n}\n`);
+}
 
-function toJson({ content, key }: Omit<QuarantineEntry, "line">) {
+function toJson({ content, key }: QuarantineEntry) {
   if ("defect" in content) return { entry: key, defect: content.defect };
   const { id, quarantinedAt, reason, stream, time, type } = content;
   return { entry: key, quarantinedAt, stream, reason, id, type, time };
 }
 
-function formatTable(entries: readonly Omit<QuarantineEntry, "line">[]): string {
-  const rows = [HEADS, ...entries.map(({ content, key }) => [key, ...cellsOf(content)])]
-    .map((row) => row.map(escapeControls));
+/** Returns the number of rows below the head; without any nothing is written. */
+async function writeTable(quarantine: QuarantineFolder): Promise<number> {
+  let count = 0;
+  let first: string[][] = [HEADS];
+  let format: ((row: readonly string[]) => string) | undefined;
+  for await (const { content, key } of quarantine.read()) {
+    const row = [key, ...cellsOf(content)].map(escapeControls);
+    count++;
+    if (format !== undefined) {
+      writeOut(format(row));
+      continue;
+    }
+    first.push(row);
+    if (first.length < MEASURED_ROWS) continue;
+    format = chooseFormat(first);
+    writeOut(first.map(format).join(""));
+    first = [];
+  }
+  if (format === undefined && count > 0) writeOut(first.map(chooseFormat(first)).join(""));
+  return count;
+}
+
+function chooseFormat(rows: readonly (readonly string[])[]): (row: readonly string[]) => string {
   const widths = HEADS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
   const room = Math.max(countColumns() - before, MIN_REASON);
-  return rows.map((row) => {
+  return (row) => {
     const reason = row.at(-1)!;
     const cut = reason.length > room ? `${reason.slice(0, room - 1)}…` : reason;
     return [...row.slice(0, -1).map((cell, i) => cell.padEnd(widths[i]!)), cut].join("  ") + "\n";
-  }).join("");
+  };
 }
 
 function cellsOf(content: QuarantineEntry["content"]): string[] {

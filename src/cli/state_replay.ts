@@ -49,9 +49,11 @@ export async function replayEntries(context: StateContext): Promise<number> {
     writeOut("The quarantine is empty: nothing to send\n");
     return 0;
   }
-  const keys = await findEntries(quarantine, named);
+  const isMeant = await findEntries(quarantine, named);
   if (config.dryRun) {
-    writeOut(`Dry run: nothing was sent; entries that would be: ${keys.size}\n`);
+    let count = 0;
+    for await (const entry of quarantine.read()) if (isMeant(entry)) count++;
+    writeOut(`Dry run: nothing was sent; entries that would be: ${count}\n`);
     return 0;
   }
   const tlsPaths = await receiverTlsPathsOf(config, systemFiles);
@@ -67,7 +69,7 @@ export async function replayEntries(context: StateContext): Promise<number> {
   );
   const replay = new Replay({ config, sinkFor, stop, abort, clock: systemClock });
   try {
-    await quarantine.takeOut((entry) => keys.has(entry.key) ? replay.send(entry) : false);
+    await quarantine.takeOut((entry) => isMeant(entry) ? replay.send(entry) : false);
   } finally {
     writeOut(formatTotals(replay.totals));
   }

@@ -1,5 +1,5 @@
 import { Fault, formatError } from "../core/fault.ts";
-import { parseQuarantineLine, type QuarantineEntry } from "./quarantine_line.ts";
+import { QuarantineEntry } from "./quarantine_line.ts";
 
 /** The file that lines are added to. */
 export const OPEN_FILE = "events.jsonl";
@@ -176,7 +176,7 @@ function* splitLines(bytes: Uint8Array<ArrayBuffer>): Generator<QuarantineEntry>
   for (let at = 0; at < bytes.length;) {
     const newline = bytes.indexOf(NEWLINE, at);
     const end = newline === -1 ? bytes.length : newline;
-    if (end > at) yield parseQuarantineLine(bytes.subarray(at, end));
+    if (end > at) yield new QuarantineEntry(bytes.subarray(at, end));
     at = end + 1;
   }
 }

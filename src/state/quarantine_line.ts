@@ -3,14 +3,26 @@ import { Buffer } from "node:buffer";
 import { formatError } from "../core/fault.ts";
 import type { RejectedEvent } from "../pipeline/ports.ts";
 
-/** One line of the quarantine, read back. */
-export interface QuarantineEntry {
-  /** Names the line: the beginning of its hash, which neither a new line nor a lost one changes. */
-  readonly key: string;
+/** One line of the quarantine, read back. It is looked into when it is asked, and not before. */
+export class QuarantineEntry {
   /** The line as it stands, without its end. */
   readonly line: Uint8Array<ArrayBuffer>;
+  #key: string | undefined;
+  #content: QuarantineEntry["content"] | undefined;
+
+  constructor(line: Uint8Array<ArrayBuffer>) {
+    this.line = line;
+  }
+
+  /** Names the line: the beginning of its hash, which no line that comes or goes changes. */
+  get key(): string {
+    return this.#key ??= createHash("sha256").update(this.line).digest("hex").slice(0, KEY_LENGTH);
+  }
+
   /** What it says; a line that a crash cut or a stranger wrote has its defect in place of it. */
-  readonly content: QuarantineContent | { readonly defect: string };
+  get content(): QuarantineContent | { readonly defect: string } {
+    return this.#content ??= parseLine(this.line);
+  }
 }
 
 /** What a line says. */
@@ -64,50 +76,51 @@ export function formatQuarantineLine(
   return line;
 }
 
-/** Reads a line without its end. Never throws: what is no line of ours is an entry with a defect. */
-export function parseQuarantineLine(line: Uint8Array<ArrayBuffer>): QuarantineEntry {
-  const key = createHash("sha256").update(line).digest("hex").slice(0, KEY_LENGTH);
+function parseLine(line: Uint8Array<ArrayBuffer>): QuarantineEntry["content"] {
   try {
-    return { key, line, content: parseContent(line) };
+    return parseContent(line);
   } catch (error) {
-    return { key, line, content: { defect: formatError(error) } };
+    return { defect: formatError(error) };
   }
 }
 
 /** @throws {SyntaxError} */
 function parseContent(line: Uint8Array<ArrayBuffer>): QuarantineContent {
-  let text: string;
   let fields: { readonly [name: string]: unknown };
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(line);
-    fields = JSON.parse(text);
+    fields = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
   } catch {
     throw new SyntaxError("Not a whole line of JSON");
   }
-  const { id, quarantinedAt, reason, stream, time, type } = fields ?? {};
+  const { event, id, quarantinedAt, raw, reason, stream, time, type } = fields ?? {};
   if (
     typeof id !== "string" || typeof quarantinedAt !== "string" || typeof reason !== "string" ||
     typeof stream !== "string" || typeof type !== "string" ||
-    !(typeof time === "string" || typeof time === "number" || time === null)
+    !(typeof time === "string" || typeof time === "number" || time === null) ||
+    !(typeof raw === "string" || isObject(event))
   ) {
     throw new SyntaxError("Not a line of a quarantine");
   }
-  const isRaw = typeof fields["raw"] === "string";
-  return { id, quarantinedAt, reason, stream, time, type, json: isRaw ? undefined : cut(line) };
+  const json = typeof raw === "string" ? undefined : cutEvent(line, Object.keys(fields).length);
+  return { id, quarantinedAt, reason, stream, time, type, json };
 }
 
-/** Cuts the event out of a line as the bytes that it is. */
-function cut(line: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** Cuts the event, which must be the last of so many fields, out of a line as the bytes that it is. */
+function cutEvent(line: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
   const at = Buffer.from(line.buffer, line.byteOffset, line.length).indexOf(EVENT_KEY);
-  const json = line.subarray(at + EVENT_KEY.length, line.lastIndexOf(0x7d));
   try {
-    if (at === -1) throw new SyntaxError("No event");
-    const event = JSON.parse(new TextDecoder().decode(json));
-    if (typeof event === "object" && event !== null && !Array.isArray(event)) return json;
+    const head = JSON.parse(`${new TextDecoder().decode(line.subarray(0, at))}}`);
+    if (at !== -1 && Object.keys(head).length === count - 1) {
+      return line.subarray(at + EVENT_KEY.length, line.lastIndexOf(0x7d));
+    }
   } catch {
     // Somebody has written the line in another form.
   }
   throw new SyntaxError("Not a line as the quarantine writes it");
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A server may send a time that no calendar has; it is kept as the number that it is. */

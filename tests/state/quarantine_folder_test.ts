@@ -78,7 +78,7 @@ Deno.test("QuarantineFolder.read() leaves files of other names alone", async () 
   assert.deepEqual(await readIds(quarantine), ["e0"]);
 });
 
-Deno.test("parseQuarantineLine() gives the event as the bytes that formatQuarantineLine() was given", async () => {
+Deno.test("QuarantineEntry gives the event as the bytes that formatQuarantineLine() was given", async () => {
   await using folder = await temporaryFolder();
   const path = folder.join("events.jsonl");
   await fc.assert(
