@@ -58,7 +58,7 @@ export class PrometheusMetrics implements RunMeasures {
   accepted(events: readonly AuditEvent[], serverNowMs: number): void {
     for (const { timeMs } of events) {
       // Who has no time, or one of the future, has no delay.
-      if (timeMs <= 0) continue;
+      if (!(timeMs > 0)) continue;
       this.#deliveryDelay.observe(Math.max(0, serverNowMs - timeMs) / 1000);
     }
   }
