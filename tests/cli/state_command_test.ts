@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { AuditEvent } from "../../src/core/event.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
+import { formatQuarantineLine } from "../../src/state/quarantine_line.ts";
 import { StorageLock } from "../../src/state/storage_lock.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
@@ -90,6 +91,24 @@ Deno.test("state quarantine list shows all entries as a table and as JSON, besid
   });
   assert.equal(json.entries[2].defect, "Not a whole line of JSON");
   assert.equal(json.maxBytes, 2 ** 30);
+});
+
+Deno.test("state quarantine list lists thousands of entries, each once and in order", async () => {
+  await using peers = await startWith(logEvents(1));
+  const ids = Array.from({ length: 2500 }, (_, i) => `many-${i}`);
+  const lines = ids.map((id) =>
+    formatQuarantineLine({ streamId: "log", event: makeEvent(id), reason: "no" }, NOW_MS)
+  );
+  await Deno.writeFile(
+    `${peers.storage}/quarantine/events-000001.jsonl`,
+    new Uint8Array(await new Blob(lines).arrayBuffer()),
+  );
+  const { code, out } = await run(peers, "list");
+  assert.equal(code, 0);
+  const shown = out.split("\n").slice(1, -2).map((line) => line.split(/ +/)[4]);
+  assert.deepEqual(shown, [...ids, "e0"]);
+  assert.match(out, /^2501 entries, /m);
+  assert.deepEqual(await listIds(peers), [...ids, "e0"]);
 });
 
 Deno.test("state quarantine list of a storage folder that is not there says that there is nothing, and makes no folder", async () => {
