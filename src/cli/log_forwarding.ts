@@ -119,6 +119,7 @@ export class LogForwarding {
       pollMs: config.timeoutMs,
       clock,
       store,
+      stallMs: config.stallAfterMs,
       observer,
       endWhenCaughtUp: config.exitOnLastEvent,
       stop,
@@ -136,6 +137,7 @@ export class LogForwarding {
             isLive: () => scheduler.isLive,
           }),
           maxBytes: MAX_CHUNK_BYTES,
+            onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
         }, position),
       onProgress: async ({ date, idleAtMs }) => {
         position = { ...position, date, idleAtMs: idleAtMs ?? position.idleAtMs };

@@ -20,6 +20,8 @@ export interface ChunkSchedulerOptions {
   readonly forward: (chunk: ChunkStart, stop: AbortSignal) => Promise<void>;
   /** Told that all dates before this one are done, and when everything there was is done. */
   readonly onProgress: (progress: { date: string; idleAtMs: number | undefined }) => Promise<void>;
+  /** How long a chunk may fail and not move before it counts as stalled, in milliseconds. */
+  readonly stallMs: number;
   /** End once everything that the server has was forwarded. */
   readonly endWhenCaughtUp: boolean;
   readonly stop: AbortSignal;
@@ -43,6 +45,15 @@ const LATE_DAYS = 2;
 const MAX_CHUNK_PAUSE_MS = 90_000;
 /** Longest name of a chunk: it is part of a key in the store. */
 const MAX_CHUNK_NAME = 512;
+
+/** A chunk that fails, and since when it has not moved. */
+interface ChunkFailure {
+  readonly backoff: Backoff;
+  readonly position: string;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+  isStalled: boolean;
+}
 
 /** What is known of one date. */
 interface DateProgress {
@@ -72,7 +83,7 @@ export class ChunkScheduler {
   readonly #options: ChunkSchedulerOptions;
   readonly #pool: StreamPool;
   readonly #dates = new Map<string, DateProgress>();
-  readonly #failures = new Map<string, { backoff: Backoff; position: string }>();
+  readonly #failures = new Map<string, ChunkFailure>();
   readonly #ended = new AbortController();
   #isLive = false;
 
@@ -116,25 +127,11 @@ export class ChunkScheduler {
   async #listDates(firstDate: string): Promise<void> {
     const { clock, endWhenCaughtUp, observer, stop } = this.#options;
     const progress = { watched: firstDate, told: firstDate, next: firstDate };
-    const backoff = new Backoff({ firstMs: 500 });
+    await this.#dropOldMarks(firstDate);
     while (!stop.aborted) {
-      try {
-        const isIdle = await this.#listNext(progress);
-        if (isIdle && endWhenCaughtUp) return;
-        if (backoff.failures > 0) observer.recovered("bulk", "state", backoff.failures);
-        backoff.reset();
-      } catch (error) {
-        // A store that is full or away holds the export up; it does not end it.
-        if (!(error instanceof Fault) || error.kind !== "state") throw error;
-        const delayMs = backoff.nextMs();
-        const attempt = backoff.failures;
-        const reason = error.text;
-        observer.retrying(
-          { streamId: "bulk", peer: "state", attempt, reason, delayMs, lasting: false },
-        );
-        await clock.sleep(delayMs, stop).catch(() => {});
-        continue;
-      }
+      const isIdle = await this.#useStore(() => this.#listNext(progress));
+      if (isIdle && endWhenCaughtUp) return;
+      if (endWhenCaughtUp) this.#refuseToWaitForEver();
       await this.#pause(progress.next < toDate(clock.nowMs()));
     }
   }
@@ -163,6 +160,32 @@ export class ChunkScheduler {
     this.#isLive ||= isIdle;
     await this.#settle(progress, isIdle ? startMs : undefined);
     return isIdle;
+  }
+
+  /** Marks of dates that are done with, which a crash left behind. */
+  async #dropOldMarks(firstDate: string): Promise<void> {
+    const { store } = this.#options;
+    await this.#useStore(async () => {
+      const old: string[] = [];
+      for await (const { streamId } of store.list(DONE_PREFIX)) {
+        if (streamId.slice(DONE_PREFIX.length) < firstDate) old.push(streamId);
+      }
+      await store.forget(old);
+    });
+  }
+
+  #useStore<T>(use: () => Promise<T>): Promise<T | undefined> {
+    return waitForStore(use, { ...this.#options, streamId: "bulk" });
+  }
+
+  /** @throws {Fault} when nothing is left but chunks that Teleport fails to give again and again. */
+  #refuseToWaitForEver(): void {
+    const failures = [...this.#failures.values()].filter(({ isLasting }) => isLasting);
+    if (failures.length === 0 || failures.length < this.#countPending()) return;
+    const [first] = failures;
+    throw new Fault("protocol", `Cannot export ${failures.length} chunks: ${first!.reason}`, {
+      hint: "What came before is forwarded; start again to go on",
+    });
   }
 
   #hasRoom(): boolean {
@@ -316,7 +339,7 @@ export class ChunkScheduler {
       if (!error.transient && error.kind !== "state") throw error;
       return await this.#park(streamId, error);
     }
-    this.#failures.delete(streamId);
+    this.#noteMoving(streamId);
     const progress = this.#dates.get(date);
     if (progress !== undefined) progress.pending--;
     return undefined;
@@ -328,16 +351,33 @@ export class ChunkScheduler {
       (position) => JSON.stringify(position) ?? "",
       formatError,
     );
+    const { clock, observer, stallMs } = this.#options;
+    const sinceMs = clock.monotonicMs();
     let failure = this.#failures.get(streamId);
     if (failure === undefined || failure.position !== position) {
+      this.#noteMoving(streamId);
       const backoff = new Backoff({ firstMs: 1000, maxMs: MAX_CHUNK_PAUSE_MS });
-      this.#failures.set(streamId, failure = { backoff, position });
+      this.#failures.set(streamId, failure = { backoff, position, sinceMs, isStalled: false });
     }
     const delayMs = failure.backoff.nextMs();
     const attempt = failure.backoff.failures;
     const peer = fault.kind === "state" ? "state" : "source";
-    this.#options.observer.parked({ streamId, peer, reason: fault.text, attempt, delayMs });
+    observer.parked({ streamId, peer, reason: fault.text, attempt, delayMs });
+    if (peer === "source" && !failure.isStalled && sinceMs - failure.sinceMs >= stallMs) {
+      failure.isStalled = true;
+      observer.stalled(
+        streamId,
+        `${fault.text}. Look into the log of the auth server at that time`,
+      );
+    }
     return delayMs;
+  }
+
+  #noteMoving(streamId: string): void {
+    const failure = this.#failures.get(streamId);
+    this.#failures.delete(streamId);
+    if (!failure?.isStalled) return;
+    this.#options.observer.recovered(streamId, "source", failure.backoff.failures);
   }
 }
 

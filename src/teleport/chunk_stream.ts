@@ -6,7 +6,10 @@ import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
-import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type {
+  AuditLogService,
+  ExportEventUnstructured,
+} from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { DoneEvent } from "./log_position.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
@@ -24,6 +27,8 @@ export interface ChunkStreamOptions {
   readonly isDone: (event: DoneEvent) => boolean;
   /** Whether the events are news rather than a backlog. */
   readonly isLive: () => boolean;
+  /** Told when the chunk is left although more of it may be there. */
+  readonly onPassedOver: (reason: string) => void;
 }
 
 const PAGE_EVENTS = 500;
@@ -44,26 +49,16 @@ export class ChunkStream implements EventStream {
 
   /** @throws {Fault} when the server cannot be asked, or has no such chunk. */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { auditLog, chunk, clock, date, idleMs, isDone, isLive } = this.#options;
+    const { chunk, date, isDone, isLive, onPassedOver } = this.#options;
     let cursor = typeof stored["cursor"] === "string" ? stored["cursor"] : "";
     const purpose = `export chunk '${chunk}' of ${date}`;
-    const messages = readWatchedStream({
-      purpose,
-      clock,
-      ...(idleMs === undefined ? {} : { idleMs }),
-      signal,
-      call: (signal) =>
-        auditLog.exportUnstructuredEvents(
-          { date: timestampFromMs(Date.parse(date)), chunk, cursor },
-          { signal, timeoutMs: 0 },
-        ),
-    });
+    const lap = new LapCheck();
     let events: AuditEvent[] = [];
     let cursors: string[] = [];
     let bytes = 0;
     let pageStart = cursor;
     try {
-      for await (const message of messages) {
+      for await (const message of this.#readAfter(cursor, { purpose, signal })) {
         if (message.cursor.length > MAX_CURSOR) {
           throw new Fault(
             "protocol",
@@ -73,6 +68,13 @@ export class ChunkStream implements EventStream {
         cursor = message.cursor;
         if (message.event !== undefined) {
           const event = toAuditEvent(message.event, this.#writer);
+          if (lap.isDone(cursor, event.id)) {
+            onPassedOver(
+              `Cannot ${purpose} to its end: the server gives the same events again and again. ` +
+                "Once the auth server is upgraded, export that day again, with another storage",
+            );
+            break;
+          }
           if (!isDone(event)) {
             events.push(event);
             cursors.push(cursor);
@@ -90,6 +92,66 @@ export class ChunkStream implements EventStream {
       throw error;
     }
     yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+  }
+
+  /**
+   * Reads what comes after a cursor. That nothing does is true of a chunk whose end was not noted, and
+   * of a server that does not know the cursor any more: so the chunk is read from its beginning up to
+   * the cursor, and what follows is what was missing.
+   */
+  async *#readAfter(
+    cursor: string,
+    options: { purpose: string; signal: AbortSignal },
+  ): AsyncGenerator<ExportEventUnstructured> {
+    let isEmpty = true;
+    for await (const message of this.#call(cursor, options)) {
+      isEmpty = false;
+      yield message;
+    }
+    if (!isEmpty || cursor === "") return;
+    let isBehind = true;
+    for await (const message of this.#call("", options)) {
+      if (!isBehind) yield message;
+      if (message.cursor === cursor) isBehind = false;
+    }
+  }
+
+  #call(
+    cursor: string,
+    options: { purpose: string; signal: AbortSignal },
+  ): AsyncGenerator<ExportEventUnstructured> {
+    const { auditLog, chunk, clock, date, idleMs } = this.#options;
+    return readWatchedStream({
+      ...options,
+      clock,
+      ...(idleMs === undefined ? {} : { idleMs }),
+      call: (signal) =>
+        auditLog.exportUnstructuredEvents(
+          { date: timestampFromMs(Date.parse(date)), chunk, cursor },
+          { signal, timeoutMs: 0 },
+        ),
+    });
+  }
+}
+
+/**
+ * Notices when a stream begins anew. One place is remembered, and a later one after twice as many
+ * events: a stream that goes in circles comes by it again (Brent's algorithm), whatever its length.
+ */
+class LapCheck {
+  #mark = "";
+  #count = 0;
+  #next = 1;
+
+  /** Whether this event, with this cursor, was here before. */
+  isDone(cursor: string, id: string): boolean {
+    const place = JSON.stringify([cursor, id]);
+    if (place === this.#mark) return true;
+    if (++this.#count === this.#next) {
+      this.#mark = place;
+      this.#next *= 2;
+    }
+    return false;
   }
 }
 

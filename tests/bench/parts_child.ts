@@ -124,6 +124,7 @@ async function* streams(
       chunk,
       isDone: () => false,
       isLive: () => false,
+      onPassedOver() {},
     });
     yield { stream, position: { version: 1, cursor: "" } };
   }

@@ -46,6 +46,7 @@ export function makeRig(options: RigOptions = {}) {
   const scheduler = new ChunkScheduler({
     concurrency: 2,
     pollMs: 16_000,
+    stallMs: 300_000,
     endWhenCaughtUp: true,
     list: (date) => {
       listed.push(date);

@@ -369,3 +369,29 @@ Deno.test("ChunkScheduler.run() passes over a chunk whose name fits in no key, s
   assert.equal(rig.observer.abandonedIds.length, 2);
   assert.deepEqual(await idsOf(store), [`done/${TODAY}/b`, `done/${TODAY}/${"ü".repeat(512)}`]);
 });
+
+Deno.test("ChunkScheduler.run() tells once of a chunk that fails and does not move, and when it moves again", async () => {
+  let isBroken = true;
+  const rig = makeRig({
+    chunks: { [TODAY]: ["a", "b"] },
+    endWhenCaughtUp: false,
+    stallMs: 60_000,
+    forward: ({ chunk }) =>
+      chunk === "a" && isBroken
+        ? Promise.reject(new Fault("unavailable", "Event exceeds the maximum response size"))
+        : Promise.resolve(),
+  });
+  const running = await rig.start(TODAY);
+  await rig.clock.advance(55_000);
+  assert.equal(rig.observer.stalls.length, 0);
+  await rig.clock.advance(10 * 60_000);
+  assert.equal(rig.observer.stalls.length, 1);
+  assert.equal(rig.observer.stalls[0]!.streamId, `chunk/${TODAY}/a`);
+  assert.match(rig.observer.stalls[0]!.reason, /maximum response size.*log of the auth server/);
+  assert.equal(rig.observer.recoveries.length, 0);
+  isBroken = false;
+  await rig.clock.advance(2 * 60_000);
+  assert.equal(rig.observer.recoveries.length, 1);
+  rig.stop.abort();
+  await running.ended();
+});

@@ -59,6 +59,7 @@ function openStream(client: ChunkClient, options: Partial<ChunkStreamOptions> = 
     chunk: "a/b",
     isDone: () => false,
     isLive: () => false,
+    onPassedOver: assert.fail,
     ...options,
   });
 }
@@ -217,4 +218,46 @@ Deno.test("ChunkStream.read() does not take a cursor that the store has no room 
   assert.deepEqual(pages, []);
   assert.ok(error instanceof Fault && error.kind === "protocol");
   assert.match(error.text, /a cursor of 4097 characters/);
+});
+
+for (const lap of [1, 2, 3, 700]) {
+  Deno.test(`ChunkStream.read() leaves a chunk that goes in circles of ${lap}, tells of it, and repeats little`, async () => {
+    const client = new ChunkClient(10_000);
+    const read = client.exportUnstructuredEvents.bind(client);
+    client.exportUnstructuredEvents = async function* (request, options) {
+      for (let round = 0; round < 100; round++) {
+        let left = 5 + lap;
+        for await (const message of read(request, options)) {
+          if (left-- === 0) break;
+          if (round === 0 || left < lap) yield message;
+        }
+      }
+    };
+    const told: string[] = [];
+    const { error, ids } = await readAll(
+      openStream(client, { onPassedOver: (reason) => told.push(reason) }),
+    );
+    assert.equal(error, undefined);
+    assert.deepEqual([...new Set(ids)], idsFrom(0, 5 + lap));
+    assert.ok(ids.length <= 3 * (lap + 5), `${ids.length} events of ${lap + 5}`);
+    assert.equal(told.length, 1);
+    assert.match(
+      told[0]!,
+      /chunk 'a\/b' of 2026-01-31 to its end: the server gives the same events/,
+    );
+  });
+}
+
+Deno.test("ChunkStream.read() finds its place from the beginning when the server gives nothing after a cursor", async () => {
+  for (const [at, expected] of [["2", idsFrom(3, 8)], ["7", []], ["unknown", []]] as const) {
+    const client = new ChunkClient(8);
+    const read = client.exportUnstructuredEvents.bind(client);
+    client.exportUnstructuredEvents = async function* (request, options) {
+      if (request.cursor === "") yield* read(request, options);
+    };
+    const { ids, pages } = await readAll(openStream(client), { version: 1, cursor: at });
+    assert.deepEqual(ids, expected);
+    const cursor = expected.length > 0 ? "7" : at;
+    assert.deepEqual(pages.at(-1)!.position, { version: 1, cursor });
+  }
 });
