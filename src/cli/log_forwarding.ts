@@ -117,9 +117,9 @@ export class LogForwarding {
     const scheduler: ChunkScheduler = new ChunkScheduler({
       concurrency: config.concurrency,
       pollMs: config.timeoutMs,
+      stallMs: config.stallAfterMs,
       clock,
       store,
-      stallMs: config.stallAfterMs,
       observer,
       endWhenCaughtUp: config.exitOnLastEvent,
       stop,
@@ -135,9 +135,9 @@ export class LogForwarding {
             date,
             isDone,
             isLive: () => scheduler.isLive,
+            onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
           }),
           maxBytes: MAX_CHUNK_BYTES,
-            onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
         }, position),
       onProgress: async ({ date, idleAtMs }) => {
         position = { ...position, date, idleAtMs: idleAtMs ?? position.idleAtMs };
