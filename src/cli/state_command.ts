@@ -64,9 +64,9 @@ An ENTRY is what the list shows in its first column, or the beginning of it, or 
       --yes      Drop without asking
   -h, --help     Show this text
 
-Replay and drop need the handler to be stopped; list and show work while it runs. All flags, variables
-and keys of start count, because they say where the storage folder is and where events go; see
-${PROGRAM} start --help.
+Replay and drop need the handler to be stopped; list and show work while it runs. All flags,
+variables and keys of start count, because they say where the storage folder is and where events go;
+see ${PROGRAM} start --help.
 
 Exit code: 0 done; 1 something was not done; 2 the command line is wrong; 78 a setting is wrong.
 `;

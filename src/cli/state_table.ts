@@ -51,7 +51,7 @@ export const STATE_ACTIONS: readonly StateAction[] = [
   {
     name: "quarantine replay",
     synopsis: "ENTRY...|--all",
-    summary: "send them again; what Fluentd takes leaves the quarantine",
+    summary: "send them again, and take out what Fluentd takes",
     flags: ["--all"],
     maxEntries: Infinity,
     run: replayEntries,
