@@ -11,6 +11,14 @@ export interface DeliveryLogOptions {
   readonly sentMessage: string;
 }
 
+/** What does not work at the moment. */
+interface Outage {
+  /** The stream that it is told of; others that meet the same are told at debug. */
+  readonly streamId: string;
+  /** Told of so far. */
+  readonly reasons: Set<string>;
+}
+
 const SESSION = "session/";
 /** The streams that the audit log is read by: pages, and the listing of chunks. */
 const LOG_STREAMS = ["log", "bulk"];
@@ -43,8 +51,7 @@ export class DeliveryLog implements PipelineObserver {
   #isCaughtUpTold = false;
   /** Streams that `stalled` told of. */
   readonly #stalled = new Set<string>();
-  /** Reasons told of in each outage. */
-  readonly #toldReasons = new Map<string, Set<string>>();
+  readonly #outages = new Map<string, Outage>();
 
   constructor(options: DeliveryLogOptions) {
     this.#options = options;
@@ -96,9 +103,12 @@ export class DeliveryLog implements PipelineObserver {
       attempt,
       next_try: `${(delayMs / 1000).toFixed(1)}s`,
     };
-    const isNew = this.#noteReason(`${streamId} ${peer}`, reason);
+    const key = outageOf(streamId, peer);
+    const outage = this.#outages.get(key) ?? { streamId, reasons: new Set() };
+    this.#outages.set(key, outage);
     // The first of a kind and then the 2nd, 4th, 8th …: an outage of hours is a few lines.
-    if (!isNew && (attempt & (attempt - 1)) !== 0) logger.debug(message, fields);
+    const isMilestone = outage.streamId === streamId && (attempt & (attempt - 1)) === 0;
+    if (!noteReason(outage, reason) && !isMilestone) logger.debug(message, fields);
     else if (lasting) logger.error(message, fields);
     else logger.warning(message, fields);
   }
@@ -110,15 +120,16 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   recovered(streamId: string, peer: Retry["peer"], attempts: number): void {
-    this.#toldReasons.delete(`${streamId} ${peer}`);
     const isStallOver = peer === "source" && this.#stalled.delete(streamId);
-    this.#options.logger.info(
-      isStallOver ? "Progress again" : `${PEERS[peer]} is available again`,
-      {
-        stream: streamId,
-        failed_attempts: attempts,
-      },
-    );
+    const message = isStallOver ? "Progress again" : `${PEERS[peer]} is available again`;
+    const fields = { stream: streamId, failed_attempts: attempts };
+    const key = outageOf(streamId, peer);
+    const { logger } = this.#options;
+    if ((this.#outages.get(key)?.streamId ?? streamId) !== streamId) {
+      return logger.debug(message, fields);
+    }
+    this.#outages.delete(key);
+    logger.info(message, fields);
   }
 
   caughtUp(streamId: string): void {
@@ -137,6 +148,7 @@ export class DeliveryLog implements PipelineObserver {
   }
 
   finished(streamId: string): void {
+    this.#leaveOutages(streamId);
     if (!streamId.startsWith(SESSION)) return;
     this.#options.logger.info("Session recording sent", {
       id: streamId.slice(SESSION.length),
@@ -153,11 +165,13 @@ export class DeliveryLog implements PipelineObserver {
       attempt,
       next_try: `${Math.round(delayMs / 1000)}s`,
     };
+    this.#leaveOutages(streamId);
     logger.info(`Set aside for another try: ${reason}`, fields);
   }
 
   abandoned(streamId: string, reason: string): void {
     this.#abandonedCount++;
+    this.#leaveOutages(streamId);
     this.#sessions.delete(streamId);
     this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
   }
@@ -172,14 +186,24 @@ export class DeliveryLog implements PipelineObserver {
     });
   }
 
-  /** Whether the reason is one that this outage has not shown yet. */
-  #noteReason(outage: string, reason: string): boolean {
-    const told = this.#toldReasons.get(outage) ?? new Set();
-    this.#toldReasons.set(outage, told);
-    if (told.has(reason) || told.size >= MAX_REASONS) return false;
-    told.add(reason);
-    return true;
+  /** A stream that ends cannot tell of the end of an outage: the next one that fails does. */
+  #leaveOutages(streamId: string): void {
+    for (const [key, outage] of this.#outages) {
+      if (outage.streamId === streamId) this.#outages.delete(key);
+    }
   }
+}
+
+/** Streams that go the same way share an outage, so that many at a time do not say it many times. */
+function outageOf(streamId: string, peer: Retry["peer"]): string {
+  return `${streamId.startsWith(SESSION) ? "sessions" : "log"} ${peer}`;
+}
+
+/** Whether the reason is one that this outage has not shown yet. */
+function noteReason({ reasons }: Outage, reason: string): boolean {
+  if (reasons.has(reason) || reasons.size >= MAX_REASONS) return false;
+  reasons.add(reason);
+  return true;
 }
 
 function describeEvent(event: AuditEvent): { id: string; ts: string; type: string } {

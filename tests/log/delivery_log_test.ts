@@ -139,6 +139,39 @@ Deno.test("DeliveryLog tells the same reason again in the next outage, and for e
   assert.equal(logger.find({ level: "warning" }).length, 4);
 });
 
+Deno.test("DeliveryLog tells an outage that many chunks meet once, and its end once", () => {
+  const { log, logger } = open();
+  const chunks = ["a", "b", "c", "d", "e"].map((chunk) => `chunk/2026-01-01/${chunk}`);
+  for (let attempt = 1; attempt <= 8; attempt++) {
+    for (const streamId of chunks) log.retrying(retry(attempt, { streamId }));
+  }
+  const told = logger.find({ level: "warning" });
+  assert.deepEqual(told.map(({ fields }) => [fields["stream"], fields["attempt"]]), [
+    [chunks[0], 1],
+    [chunks[0], 2],
+    [chunks[0], 4],
+    [chunks[0], 8],
+  ]);
+  assert.equal(logger.find({ level: "debug" }).length, 36);
+  for (const streamId of [...chunks].reverse()) log.recovered(streamId, "receiver", 8);
+  assert.deepEqual(logger.find({ level: "info" }).map(({ fields }) => fields["stream"]), [
+    chunks[0],
+  ]);
+});
+
+Deno.test("DeliveryLog tells a reason that another chunk meets, and an outage whose chunk is set aside", () => {
+  const { log, logger } = open();
+  const [a, b] = ["chunk/2026-01-01/a", "chunk/2026-01-01/b"];
+  log.retrying(retry(1, { streamId: a }));
+  log.retrying(retry(3, { streamId: b, reason: "HTTP 503" }));
+  log.parked({ streamId: a, peer: "source", reason: "Not found", attempt: 1, delayMs: 1000 });
+  log.retrying(retry(4, { streamId: b, reason: "HTTP 503" }));
+  assert.deepEqual(
+    logger.find({ level: "warning" }).map(({ fields }) => [fields["stream"], fields["attempt"]]),
+    [[a, 1], [b, 3], [b, 4]],
+  );
+});
+
 Deno.test("DeliveryLog.rejected() tells which event was quarantined and why", () => {
   const { log, logger } = open();
   log.rejected({ streamId: "log", event: makeEvent("bad"), reason: "HTTP 400: invalid time" });
