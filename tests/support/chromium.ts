@@ -61,9 +61,13 @@ export class Chromium implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A browser that is killed leaves its processes behind; told so, it ends with all of them.
-    await this.#devTools.send("Browser.close");
-    await this.#process.waitForExit();
-    await this.#folder[Symbol.asyncDispose]();
+    try {
+      // A browser that is killed leaves its processes behind; told so, it ends with all of them.
+      await this.#devTools.closeBrowser();
+      await this.#process.waitForExit();
+    } finally {
+      await this.#process[Symbol.asyncDispose]();
+      await this.#folder[Symbol.asyncDispose]();
+    }
   }
 }

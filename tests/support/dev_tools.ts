@@ -60,8 +60,9 @@ export class DevTools {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
-    this.#socket.close();
+  /** Ends the browser; it need not answer that. */
+  async closeBrowser(): Promise<void> {
+    this.send("Browser.close").catch(() => {});
     await this.#closed.promise;
   }
 
