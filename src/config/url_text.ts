@@ -38,6 +38,7 @@ export function isLoopbackUrl(text: string): boolean {
 /** Hides what may be a secret in a URL, well-formed or not: user name, password, query values. */
 export function redactUrl(text: string): string {
   return text
-    .replace(/^([^/?#]*\/\/)[^/?#]*@/, "$1***@")
+    // Any number of slashes of either kind leads to the user name.
+    .replace(/^((?:[^/\\?#]*[/\\][/\\\s]*)?)[^/\\?#]*@/, "$1***@")
     .replace(/([?&][^=&#]*=)[^&#]+/g, "$1***");
 }

@@ -94,7 +94,7 @@ export function formatError(error: unknown): string {
     e = e instanceof Error && !(e instanceof Fault) ? e.cause : undefined;
   }
   const text = parts.join(": ").replaceAll(/\s*\n\s*/g, " ");
-  return text === "" ? "unknown error" : text;
+  return text.trim() === "" ? "unknown error" : text;
 }
 
 function describe(thrown: unknown): string {

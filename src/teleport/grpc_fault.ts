@@ -81,7 +81,9 @@ const TLS_CAUSES: readonly {
  */
 export function toTeleportFault(call: string, error: unknown): Fault {
   if (error instanceof Fault) return error;
-  const connectError = ConnectError.from(error);
+  const connectError = ConnectError.from(
+    error instanceof Error ? error : new Error(formatError(error)),
+  );
   const text = `${connectError.rawMessage} ${formatError(connectError.cause ?? "")} ${
     causeCodes(error)
   }`;

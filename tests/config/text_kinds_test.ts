@@ -93,3 +93,18 @@ for (const [name, nearest] of NEAREST) {
     assert.equal(findNearestName(name, CANDIDATES), nearest);
   });
 }
+
+for (
+  const [text, shown] of [
+    ["https://me:pw@host/x", "https://***@host/x"],
+    ["https:///me:pw@host/x", "https:///***@host/x"],
+    ["https:\\\\me:pw@host", "https:\\\\***@host"],
+    ["https:/\t/me:pw@host", "https:/\t/***@host"],
+    ["https:me:pw@host", "***@host"],
+    ["https://host/x?token=pw&a=b@c", "https://host/x?token=***&a=***"],
+  ] as const
+) {
+  Deno.test(`redactUrl() shows ${JSON.stringify(shown)} of a URL that holds a secret`, () => {
+    assert.equal(redactUrl(text), shown);
+  });
+}
