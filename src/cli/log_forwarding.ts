@@ -10,6 +10,7 @@ import type { StreamPosition } from "../pipeline/ports.ts";
 import { findOpenedSessions } from "../pipeline/open_sessions.ts";
 import type { SessionScheduler } from "../pipeline/session_scheduler.ts";
 import { superviseStream } from "../pipeline/supervise_stream.ts";
+import { waitForStore } from "../pipeline/wait_for_store.ts";
 import {
   type BulkPosition,
   decodeBulkPosition,
@@ -79,12 +80,8 @@ export class LogForwarding {
   }
 
   async #runPaged(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
-    const { clock, config, connection: { auditLog }, observer, store } = this.#forwarding;
-    const bulk = await store.read("bulk");
-    if (bulk !== undefined) {
-      const position = encodeLogPosition(toLogPosition(decodeBulkPosition(bulk)));
-      await store.commit({ streamId: "log", position, forget: ["bulk"] });
-    }
+    const { clock, config, connection: { auditLog }, observer } = this.#forwarding;
+    await waitForStore(() => this.#leaveBulk(), { ...this.#forwarding, streamId: "log", stop });
     const stream = new LogStream({
       auditLog,
       clock,
@@ -111,7 +108,12 @@ export class LogForwarding {
 
   async #runBulk(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
     const { clock, config, connection: { auditLog }, observer, status, store } = this.#forwarding;
-    let position = await this.#readBulkPosition(firstPosition);
+    const first = await waitForStore(
+      () => this.#readBulkPosition(firstPosition),
+      { ...this.#forwarding, streamId: "bulk", stop },
+    );
+    if (first === undefined) return;
+    let position = first;
     const isDone = createLogCheck(position.log);
     const idleMs = config.teleportTimeoutMs;
     const scheduler: ChunkScheduler = new ChunkScheduler({
@@ -150,6 +152,14 @@ export class LogForwarding {
     } finally {
       status.useChunks(() => undefined);
     }
+  }
+
+  async #leaveBulk(): Promise<void> {
+    const { store } = this.#forwarding;
+    const bulk = await store.read("bulk");
+    if (bulk === undefined) return;
+    const position = encodeLogPosition(toLogPosition(decodeBulkPosition(bulk)));
+    await store.commit({ streamId: "log", position, forget: ["bulk"] });
   }
 
   async #readBulkPosition(firstPosition: LogPosition): Promise<BulkPosition> {

@@ -2,8 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import { Backoff } from "../core/backoff.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
+import { addDays, toUtcDate } from "../core/utc_date.ts";
 import type { PipelineObserver, PositionStore } from "./ports.ts";
 import { StreamPool } from "./stream_pool.ts";
+import { waitForStore } from "./wait_for_store.ts";
 
 /** What a bulk export needs. */
 export interface ChunkSchedulerOptions {
@@ -39,10 +41,11 @@ export interface ChunkStart {
 /** The stream of a chunk, and the mark that it is done. */
 const CHUNK_PREFIX = "chunk/";
 const DONE_PREFIX = "done/";
-const DAY_MS = 24 * 60 * 60 * 1000;
 /** Dates before today that may still get chunks, as in the Go handler. */
 const LATE_DAYS = 2;
-const MAX_CHUNK_PAUSE_MS = 90_000;
+const MAX_CHUNK_PAUSE_MS = 30_000;
+/** Tries without progress, some two minutes, after which a run that is to end does not wait longer. */
+const FAILURES_BEFORE_END = 8;
 /** Longest name of a chunk: it is part of a key in the store. */
 const MAX_CHUNK_NAME = 512;
 
@@ -52,6 +55,8 @@ interface ChunkFailure {
   readonly position: string;
   /** On the monotonic clock. */
   readonly sinceMs: number;
+  /** Of the last try; undefined when our own store was at fault. */
+  reason: string | undefined;
   isStalled: boolean;
 }
 
@@ -125,14 +130,14 @@ export class ChunkScheduler {
   }
 
   async #listDates(firstDate: string): Promise<void> {
-    const { clock, endWhenCaughtUp, observer, stop } = this.#options;
+    const { clock, endWhenCaughtUp, stop } = this.#options;
     const progress = { watched: firstDate, told: firstDate, next: firstDate };
     await this.#dropOldMarks(firstDate);
     while (!stop.aborted) {
       const isIdle = await this.#useStore(() => this.#listNext(progress));
       if (isIdle && endWhenCaughtUp) return;
       if (endWhenCaughtUp) this.#refuseToWaitForEver();
-      await this.#pause(progress.next < toDate(clock.nowMs()));
+      await this.#pause(progress.next < toUtcDate(clock.nowMs()));
     }
   }
 
@@ -140,7 +145,7 @@ export class ChunkScheduler {
   async #listNext(progress: ListProgress): Promise<boolean> {
     const { clock, observer, stop } = this.#options;
     const startMs = clock.nowMs();
-    const today = toDate(startMs);
+    const today = toUtcDate(startMs);
     let found = 0;
     while (progress.next < today && this.#hasRoom() && !stop.aborted) {
       await this.#listDate(progress.next);
@@ -180,10 +185,12 @@ export class ChunkScheduler {
 
   /** @throws {Fault} when nothing is left but chunks that Teleport fails to give again and again. */
   #refuseToWaitForEver(): void {
-    const failures = [...this.#failures.values()].filter(({ isLasting }) => isLasting);
+    const failures = [...this.#failures.values()].filter(({ backoff, reason }) =>
+      reason !== undefined && backoff.failures >= FAILURES_BEFORE_END
+    );
     if (failures.length === 0 || failures.length < this.#countPending()) return;
-    const [first] = failures;
-    throw new Fault("protocol", `Cannot export ${failures.length} chunks: ${first!.reason}`, {
+    const { reason } = failures[0]!;
+    throw new Fault("protocol", `Cannot export the last ${failures.length} chunks: ${reason}`, {
       hint: "What came before is forwarded; start again to go on",
     });
   }
@@ -216,7 +223,7 @@ export class ChunkScheduler {
 
   /** Whether no more chunks of a date are to come. */
   #isPast(date: string): boolean {
-    return date < addDays(toDate(this.#options.clock.nowMs()), -LATE_DAYS);
+    return date < addDays(toUtcDate(this.#options.clock.nowMs()), -LATE_DAYS);
   }
 
   /** Puts the new chunks of a date into the pool and returns how many there were. */
@@ -357,11 +364,15 @@ export class ChunkScheduler {
     if (failure === undefined || failure.position !== position) {
       this.#noteMoving(streamId);
       const backoff = new Backoff({ firstMs: 1000, maxMs: MAX_CHUNK_PAUSE_MS });
-      this.#failures.set(streamId, failure = { backoff, position, sinceMs, isStalled: false });
+      this.#failures.set(
+        streamId,
+        failure = { backoff, position, sinceMs, reason: undefined, isStalled: false },
+      );
     }
     const delayMs = failure.backoff.nextMs();
     const attempt = failure.backoff.failures;
     const peer = fault.kind === "state" ? "state" : "source";
+    failure.reason = peer === "source" ? fault.text : undefined;
     observer.parked({ streamId, peer, reason: fault.text, attempt, delayMs });
     if (peer === "source" && !failure.isStalled && sinceMs - failure.sinceMs >= stallMs) {
       failure.isStalled = true;
@@ -384,13 +395,4 @@ export class ChunkScheduler {
 function splitChunkId(streamId: string): [date: string, chunk: string] {
   const dateEnd = streamId.indexOf("/", CHUNK_PREFIX.length);
   return [streamId.slice(CHUNK_PREFIX.length, dateEnd), streamId.slice(dateEnd + 1)];
-}
-
-/** The UTC date of a time, as in `2026-01-31`; dates in this form compare as texts. */
-export function toDate(timeMs: number): string {
-  return new Date(timeMs).toISOString().slice(0, 10);
-}
-
-function addDays(date: string, days: number): string {
-  return toDate(Date.parse(date) + days * DAY_MS);
 }

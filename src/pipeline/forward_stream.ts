@@ -1,12 +1,12 @@
-import { Backoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventFilter } from "../core/event_filter.ts";
-import { Fault, formatError } from "../core/fault.ts";
+import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Tracer } from "../core/tracer.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
+import { waitForStore } from "./wait_for_store.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type {
   EventStream,
@@ -198,26 +198,11 @@ class Committer {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** A full disk or a store that is away holds the stream up; it neither ends nor repeats it. */
   async #commitUntilDone(position: Position, open: readonly StreamPosition[]): Promise<void> {
-    const { clock, observer, onOpened, store, stop, stream: { id: streamId } } = this.#options;
-    const backoff = new Backoff({ firstMs: 500 });
-    while (true) {
-      try {
-        await store.commit(
-          open.length === 0 ? { streamId, position } : { streamId, position, open },
-        );
-        if (open.length > 0) onOpened?.(open);
-        if (backoff.failures > 0) observer.recovered(streamId, "state", backoff.failures);
-        return;
-      } catch (error) {
-        if (!(error instanceof Fault) || stop.aborted) throw error;
-        const delayMs = backoff.nextMs();
-        const attempt = backoff.failures;
-        const reason = formatError(error);
-        observer.retrying({ streamId, peer: "state", attempt, reason, delayMs, lasting: false });
-        await clock.sleep(delayMs, stop);
-      }
-    }
+    const { onOpened, store, stream: { id: streamId } } = this.#options;
+    const commit = open.length === 0 ? { streamId, position } : { streamId, position, open };
+    const write = () => store.commit(commit).then(() => true);
+    const isDone = await waitForStore(write, { ...this.#options, streamId });
+    if (isDone && open.length > 0) onOpened?.(open);
   }
 }

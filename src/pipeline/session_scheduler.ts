@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { Fault } from "../core/fault.ts";
+import { Fault, type FaultKind } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import {
   decodeSessionPosition,
@@ -8,6 +8,7 @@ import {
 } from "../core/session_position.ts";
 import type { PipelineObserver, PositionStore, StreamPosition } from "./ports.ts";
 import { StreamPool } from "./stream_pool.ts";
+import { waitForStore } from "./wait_for_store.ts";
 
 /** What the sessions need. */
 export interface SessionSchedulerOptions {
@@ -32,7 +33,9 @@ const GIVE_UP_AFTER_MS = 48 * HOUR_MS;
 /** Tries without progress after which a recording that cannot be read is given up. */
 const MAX_ATTEMPTS = 110;
 /** First and longest pause before a recording that is not there is looked for again. */
-const MISSING_PAUSE_MS = { first: 15_000, max: HOUR_MS / 2 };
+const MISSING_PAUSE_MS = { first: 2000, max: HOUR_MS / 2 };
+/** The same while the server is away, as for the log: recordings are not to lag behind it for long. */
+const AWAY_PAUSE_MS = { first: 1000, max: 30_000 };
 /** The same after other failures. */
 const FAILURE_PAUSE_MS = { first: 1000, max: HOUR_MS / 12 };
 
@@ -48,7 +51,7 @@ export class SessionScheduler {
   constructor(options: SessionSchedulerOptions) {
     this.#options = options;
     const { clock, concurrency, stop } = options;
-    const run = (id: string, stop: AbortSignal) => this.#runGuarded(id, stop);
+    const run = (id: string, stop: AbortSignal) => this.#runOnce(id, stop);
     this.#pool = new StreamPool({ clock, concurrency, stop, run });
   }
 
@@ -57,9 +60,10 @@ export class SessionScheduler {
     const { clock, store } = this.#options;
     let count = 0;
     for await (const { streamId, position } of store.list(SESSION_PREFIX)) {
+      const { attempts, dueMs } = decodeSessionPosition(position);
       // No pause is longer: a later time was set by a clock that ran ahead.
-      const delayMs = decodeSessionPosition(position).dueMs - clock.nowMs();
-      this.#pool.add(streamId, Math.min(delayMs, MISSING_PAUSE_MS.max));
+      const longestMs = pauseAfter("missing", attempts);
+      this.#pool.add(streamId, Math.min(dueMs - clock.nowMs(), longestMs));
       count++;
     }
     return count;
@@ -87,64 +91,62 @@ export class SessionScheduler {
     return this.#pool.run();
   }
 
-  async #runGuarded(streamId: string, stop: AbortSignal): Promise<number | undefined> {
-    try {
-      return await this.#runOnce(streamId, stop);
-    } catch (error) {
-      // Our own disk is at fault, not the session: it keeps its place in the store.
-      if (!(error instanceof Fault) || error.kind !== "state") throw error;
-      this.#options.observer.parked({
-        streamId,
-        peer: "state",
-        reason: error.text,
-        attempt: 1,
-        delayMs: FAILURE_PAUSE_MS.max,
-      });
-      return FAILURE_PAUSE_MS.max;
-    }
-  }
-
   async #runOnce(streamId: string, stop: AbortSignal): Promise<number | undefined> {
     const { forward, observer, store } = this.#options;
-    const stored = await store.read(streamId);
+    const wait = { ...this.#options, streamId, stop };
+    const stored = await waitForStore(() => store.read(streamId), wait);
     if (stored === undefined) return undefined;
     try {
       await forward(streamId.slice(SESSION_PREFIX.length), stored, stop);
     } catch (error) {
       if (!(error instanceof Fault) || !error.transient) throw error;
-      return stop.aborted ? undefined : await this.#setAside(streamId, error);
+      return stop.aborted ? undefined : await this.#setAside(streamId, error, stop);
     }
     if (stop.aborted) return undefined;
-    await store.forget([streamId]);
+    await waitForStore(() => store.forget([streamId]), wait);
     observer.finished(streamId);
     return undefined;
   }
 
-  async #setAside(streamId: string, fault: Fault): Promise<number | undefined> {
+  async #setAside(
+    streamId: string,
+    fault: Fault,
+    stop: AbortSignal,
+  ): Promise<number | undefined> {
     const { clock, observer, store } = this.#options;
-    const position = decodeSessionPosition(await store.read(streamId) ?? {});
+    const wait = { ...this.#options, streamId, stop };
+    const stored = await waitForStore(() => store.read(streamId), wait);
+    if (stop.aborted) return undefined;
+    const position = decodeSessionPosition(stored ?? {});
     const attempts = position.attempts + 1;
     const nowMs = clock.nowMs();
     if (isHopeless({ ...position, attempts }, fault, nowMs)) {
-      await store.commit({
+      const abandoned = {
         streamId: `${ABANDONED_PREFIX}${streamId.slice(SESSION_PREFIX.length)}`,
         position: { ...encodeSessionPosition({ ...position, attempts }), reason: fault.message },
         forget: [streamId],
-      });
+      };
+      await waitForStore(() => store.commit(abandoned), wait);
       observer.abandoned(streamId, fault.message);
       return undefined;
     }
-    const pause = fault.kind === "missing" ? MISSING_PAUSE_MS : FAILURE_PAUSE_MS;
-    const delayMs = Math.min(pause.first * 2 ** Math.min(attempts - 1, 20), pause.max);
-    const dueMs = nowMs + delayMs;
-    await store.commit({
-      streamId,
-      position: encodeSessionPosition({ ...position, attempts, dueMs }),
-    });
+    const delayMs = pauseAfter(fault.kind, attempts);
+    const parked = encodeSessionPosition({ ...position, attempts, dueMs: nowMs + delayMs });
+    await waitForStore(() => store.commit({ streamId, position: parked }), wait);
     const reason = fault.text;
     observer.parked({ streamId, peer: "source", reason, attempt: attempts, delayMs });
     return delayMs;
   }
+}
+
+/** The pause after so many failures, in milliseconds. */
+function pauseAfter(kind: FaultKind, attempts: number): number {
+  const { first, max } = kind === "missing"
+    ? MISSING_PAUSE_MS
+    : kind === "unavailable"
+    ? AWAY_PAUSE_MS
+    : FAILURE_PAUSE_MS;
+  return Math.min(first * 2 ** Math.min(Math.max(attempts - 1, 0), 20), max);
 }
 
 /**

@@ -2,7 +2,8 @@ import { Backoff } from "../core/backoff.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import { type ForwardOptions, forwardStream } from "./forward_stream.ts";
-import type { EventStream, Page } from "./ports.ts";
+import type { EventStream, Page, PositionStore, StreamPosition } from "./ports.ts";
+import { waitForStore } from "./wait_for_store.ts";
 
 /** As for `forwardStream`; the position is read from the store at each start. */
 export interface SuperviseOptions extends Omit<ForwardOptions, "position"> {
@@ -24,11 +25,11 @@ export async function superviseStream(options: SuperviseOptions): Promise<void> 
     backoff.reset();
   };
   while (!stop.aborted) {
-    let position = await store.read(stream.id);
-    if (position === undefined) {
-      await store.commit({ streamId: stream.id, position: firstPosition });
-      position = firstPosition;
-    }
+    const position = await waitForStore(
+      () => readOrBegin(store, { streamId: stream.id, position: firstPosition }),
+      { ...options, streamId: stream.id },
+    );
+    if (position === undefined) return;
     try {
       return await forwardStream({ ...options, position, stream: watchPages(stream, onPage) });
     } catch (error) {
@@ -42,6 +43,13 @@ export async function superviseStream(options: SuperviseOptions): Promise<void> 
       await clock.sleep(delayMs, stop).catch(() => {});
     }
   }
+}
+
+async function readOrBegin(store: PositionStore, first: StreamPosition): Promise<Position> {
+  const position = await store.read(first.streamId);
+  if (position !== undefined) return position;
+  await store.commit(first);
+  return first.position;
 }
 
 /** The same stream, with a call at each page that arrives. */

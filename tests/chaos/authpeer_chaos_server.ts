@@ -140,7 +140,7 @@ export class AuthpeerChaosServer implements ChaosServer {
       if (line.kind === "event" && typeof line["chunk"] === "string") {
         bySeq.set(Number(line["seq"]), line["chunk"]);
       } else if (line.kind === "chunk") {
-        for (let seq = Number(line["lo"]); seq <= Number(line["hi"]); seq++) {
+        for (let seq = Number(line["lo"]); seq < Number(line["hi"]); seq++) {
           bySeq.set(seq, String(line["chunk"]));
         }
       }
@@ -189,7 +189,13 @@ function toControlFault(
     }
     case "reset-stream": {
       const { afterMessages, code, times } = fault;
-      return { method, kind: "reset_stream", code: String(code), after_messages: afterMessages, times };
+      return {
+        method,
+        kind: "reset_stream",
+        code: String(code),
+        after_messages: afterMessages,
+        times,
+      };
     }
     default:
       return { method, kind: "truncate", after_messages: fault.afterMessages, times: 1 };

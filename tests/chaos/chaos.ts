@@ -16,12 +16,17 @@ the faults, and judges whether every promise of docs/delivery.md was kept.
   --peer fake|authpeer        the auth server (default: drawn from the seed; authpeer needs AUTHPEER)
   --receiver fake|fluentd     the receiver (default: fake; fluentd needs scripts/setup-peers)
   --mode legacy|bulk          how authpeer gives the log (default: drawn from the seed)
+  --patience N                let everything take N times as long, on a busy machine (default: 1)
   --jobs N                    seeds that are played side by side (default: 1)
   --print                     print the schedules and play nothing
   --keep FOLDER               write what the program said in failed seeds to this folder
   --soak MINUTES              one long run with faults, judged by memory, open files and lag
   --kill-in-a-row N           kill -9 and restart N times in a row
 `;
+
+function write(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
 
 /** Runs the command line and returns the exit status. */
 async function main(args: readonly string[]): Promise<number> {
@@ -33,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
       peer: { type: "string" },
       receiver: { type: "string" },
       mode: { type: "string" },
+      patience: { type: "string", default: "1" },
       jobs: { type: "string", default: "1" },
       print: { type: "boolean", default: false },
       keep: { type: "string" },
@@ -42,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
     },
   });
   if (values.help) {
-    console.log(USAGE);
+    write(USAGE);
     return 0;
   }
   const { mode, peer, receiver } = values;
@@ -60,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     return await playKills({ ...options, kills: Number(kills), seed: seeds[0]! });
   }
   if (values.print) {
-    for (const seed of seeds) console.log(formatSchedule(drawSchedule(seed, options)));
+    for (const seed of seeds) write(formatSchedule(drawSchedule(seed, options)));
     return 0;
   }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
@@ -68,6 +74,7 @@ async function main(args: readonly string[]): Promise<number> {
     options,
     endMs: performance.now() + minutes * 60_000,
     jobs: Number(values.jobs),
+    patience: Number(values.patience),
     keep: values.keep,
   });
 }
@@ -78,6 +85,7 @@ async function playSeeds(
     readonly options: ScheduleOptions;
     readonly endMs: number;
     readonly jobs: number;
+    readonly patience: number;
     readonly keep: string | undefined;
   },
 ): Promise<number> {
@@ -90,25 +98,25 @@ async function playSeeds(
     while (left.length > 0 && performance.now() < how.endMs) {
       const seed = left.shift()!;
       const schedule = drawSchedule(seed, how.options);
-      const outcome = await runSeed(schedule).catch((error) => failOf(error));
+      const outcome = await runSeed(schedule, how.patience).catch((error) => failOf(error));
       played++;
       for (const step of schedule.steps) {
         steps.set(kindOf(step), (steps.get(kindOf(step)) ?? 0) + 1);
       }
       if ("skipped" in outcome) outcome.skipped.forEach((what) => skipped.add(what));
-      console.log(formatOutcome(seed, schedule, outcome));
+      write(formatOutcome(seed, schedule, outcome));
       if (outcome.problems.length === 0) continue;
       failed.push(seed);
-      console.log(`    repeat: scripts/chaos --seeds ${seed}${formatOptions(how.options)}`);
+      write(`    repeat: scripts/chaos --seeds ${seed}${formatOptions(how.options)}`);
       if (how.keep !== undefined) await keepOutput(how.keep, { seed, schedule, outcome });
     }
   };
   await Promise.all(Array.from({ length: how.jobs }, work));
-  console.log(
+  write(
     `steps: ${[...steps].sort().map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
   );
-  for (const what of skipped) console.log(`skipped: ${what}`);
-  console.log(`${played - failed.length} seeds passed, ${failed.length} failed: ${failed.join()}`);
+  for (const what of skipped) write(`skipped: ${what}`);
+  write(`${played - failed.length} seeds passed, ${failed.length} failed: ${failed.join()}`);
   return failed.length === 0 ? 0 : 1;
 }
 

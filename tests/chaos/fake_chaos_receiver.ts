@@ -98,5 +98,5 @@ export function mayHaveGivenUp(
   request: { atMs: number; answeredAtMs?: number | undefined },
 ): boolean {
   return request.answeredAtMs === undefined ||
-    request.answeredAtMs - request.atMs > 0.7 * TIMEOUT_MS;
+    request.answeredAtMs - request.atMs > 0.5 * TIMEOUT_MS;
 }

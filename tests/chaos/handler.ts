@@ -110,7 +110,7 @@ export class Handler implements AsyncDisposable {
     this.breaks.push({ atMs: performance.now(), kind: "terminate" });
     await this.#watching;
     const isEarly = !wasListening && exit.signal === "SIGTERM";
-    if (isEarly || this.#isInTrouble && exit.code === 1) return;
+    if (isEarly || !wasListening && this.#isInTrouble && exit.code === 1) return;
     const last = process.stderr.at(-1) ?? "";
     if (exit.code !== 0) this.violations.push(`SIGTERM: it ended with ${exit.code}: ${last}`);
     else if (wasListening && !/Stopped/.test(last)) {

@@ -40,7 +40,7 @@ export interface Schedule extends Players {
 }
 
 /** Longest wait of the handler for an answer: short, so that a hang costs a second. */
-export const TIMEOUT_MS = 1000;
+export const TIMEOUT_MS = 1500;
 
 const CODES = [
   "Canceled",
@@ -82,6 +82,9 @@ export function drawSchedule(seed: number, options: ScheduleOptions = {}): Sched
   const { skipTypes, types } = drawFilter(draw);
   const list = (values: readonly string[]) => JSON.stringify(values);
   const batch = draw.pick(["", "5", "20", "100"]);
+  const batchEvents = draw.pick(["1", "3", "40", "500"]);
+  // With few events in a request, many events take long.
+  const isSlow = Number(batchEvents) < 10;
   return {
     seed,
     peer,
@@ -98,7 +101,7 @@ export function drawSchedule(seed: number, options: ScheduleOptions = {}): Sched
       "skip-session-types": "[]",
       ...(types.length === 0 ? {} : { types: list(types) }),
       ...(skipTypes.length === 0 ? {} : { "skip-event-types": list(skipTypes) }),
-      "fluentd-batch-events": draw.pick(["1", "3", "40", "500"]),
+      "fluentd-batch-events": batchEvents,
       "fluentd-max-connections": draw.pick(["0", "1", "2"]),
       "fluentd-timeout": `"${TIMEOUT_MS}ms"`,
       "teleport-timeout": `"${TIMEOUT_MS}ms"`,
@@ -106,13 +109,13 @@ export function drawSchedule(seed: number, options: ScheduleOptions = {}): Sched
       "teleport-refresh-interval": '"200ms"',
     },
     backlog: {
-      events: draw.pick([0, 20, 100, 400]),
+      events: draw.pick(isSlow ? [0, 5, 20, 60] : [0, 20, 100, 400]),
       spanMs: draw.pick([10 * MINUTE_MS, 180 * MINUTE_MS, 3 * 24 * 60 * MINUTE_MS]),
       sessions: peer === "authpeer" ? draw.pick([0, 0, 3, 8]) : 0,
-      sessionEvents: draw.pick([5, 60]),
+      sessionEvents: draw.pick(isSlow ? [2, 5] : [5, 60]),
       odd: draw.chance(0.2),
     },
-    steps: drawSteps(draw, { peer, receiver, mode, lookbackMs: MINUTE_MS / 2 }),
+    steps: drawSteps(draw, { peer, receiver, mode, lookbackMs: MINUTE_MS / 2, isSlow }),
   };
 }
 
@@ -135,7 +138,11 @@ function drawFilter(draw: Draw): { types: readonly string[]; skipTypes: readonly
 
 function drawSteps(
   draw: Draw,
-  world: Players & { readonly mode: ServerMode; readonly lookbackMs: number },
+  world: Players & {
+    readonly mode: ServerMode;
+    readonly lookbackMs: number;
+    readonly isSlow: boolean;
+  },
 ): Step[] {
   const steps: Step[] = [];
   const count = draw.between(3, 8);
@@ -145,7 +152,7 @@ function drawSteps(
       steps.push({
         do: "append",
         waitMs: draw.between(0, 150),
-        count: draw.pick([1, 3, 25, 120]),
+        count: draw.pick(world.isSlow ? [1, 3, 10, 30] : [1, 3, 25, 120]),
         ageMs: isLate ? draw.between(1000, world.lookbackMs - 10_000) : 0,
       });
     }
@@ -153,7 +160,7 @@ function drawSteps(
       steps.push({
         do: "upload",
         waitMs: draw.between(0, 100),
-        events: draw.pick([1, 20, 250]),
+        events: draw.pick(world.isSlow ? [1, 5, 30] : [1, 20, 250]),
         missingMs: draw.chance(0.3) ? draw.between(200, 1500) : 0,
       });
     }

@@ -73,7 +73,7 @@ Deno.test("SessionScheduler leaves a session that is set aside to its time when 
   const running = scheduler.run();
   await clock.waitForSleepers();
   await open("a");
-  await clock.advance(14_999);
+  await clock.advance(1999);
   assert.equal(tries, 1);
   await clock.advance(1);
   assert.equal(tries, 2);
@@ -163,8 +163,9 @@ Deno.test("SessionScheduler waits for the store when it fails, and loses no sess
   };
   const running = scheduler.run();
   await clock.waitForSleepers();
-  assert.equal(observer.parks[0]!.reason, "Disk is full");
-  await clock.advance(clock.nextWakeMs!);
+  // The disk is at fault and not the recording, which needs no pause once there is room.
+  assert.equal(observer.parks.length, 0);
+  await clock.advance(500);
   assert.deepEqual(observer.finishedIds, ["session/a"]);
   stop.abort();
   await ended(running);

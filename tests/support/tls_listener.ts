@@ -49,6 +49,8 @@ export class TlsListener {
   readonly #open = new Set<Connection>();
   /** Connections by the place from which the TLS server sees them come. */
   readonly #places = new Map<string, Connection>();
+  /** The other ends of what the front passes on. One that holds unread bytes does not hear its end. */
+  readonly #inner = new Set<Socket>();
   #servers: readonly Server[] = [];
   #port = 0;
   #connections = 0;
@@ -96,6 +98,10 @@ export class TlsListener {
       rejectUnauthorized: true,
     });
     server.on("tlsClientError", (error: Error) => this.handshakeErrors.push(error.message));
+    server.on("connection", (socket: Socket) => {
+      this.#inner.add(socket);
+      socket.on("close", () => this.#inner.delete(socket));
+    });
     // The sockets of clients are held in front of the TLS server, where resetting one is safe: the
     // runtime panics over a reset below a TLS session that is in use.
     const innerPort = await listen(server, 0);
@@ -112,6 +118,7 @@ export class TlsListener {
       new Promise<void>((resolve) => server.close(() => resolve()))
     );
     this.drop();
+    for (const socket of this.#inner) socket.destroy();
     await Promise.all(closed);
   }
 
