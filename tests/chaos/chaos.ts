@@ -1,10 +1,10 @@
 /** `scripts/chaos`: plays many seeds, or one long run. */
 import { parseArgs } from "node:util";
-import { type Outcome, runSeed } from "./run_seed.ts";
-import { drawSchedule, formatSchedule, type ScheduleOptions } from "./schedule.ts";
+import { type Outcome, type RunOptions, runSeed } from "./run_seed.ts";
+import { drawSchedule, formatSchedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
 import { kindOf } from "./step.ts";
-import { playKills } from "./play_kills.ts";
-import { playSoak } from "./play_soak.ts";
+import { killInARow, soak } from "./long_schedules.ts";
+import { observeResources } from "./observe_resources.ts";
 
 const USAGE = `Usage: scripts/chaos [OPTION]…
 
@@ -58,23 +58,36 @@ async function main(args: readonly string[]): Promise<number> {
     ...(receiver === undefined ? {} : { receiver }),
   } as ScheduleOptions;
   const seeds = parseSeeds(values.seeds);
-  if (values.soak !== undefined) {
-    return await playSoak({ ...options, minutes: Number(values.soak), seed: seeds[0]! });
-  }
-  const kills = values["kill-in-a-row"];
-  if (kills !== undefined) {
-    return await playKills({ ...options, kills: Number(kills), seed: seeds[0]! });
-  }
+  const patience = Number(values.patience);
+  const [soakMinutes, kills] = [values.soak, values["kill-in-a-row"]].map(Number);
   if (values.print) {
     for (const seed of seeds) write(formatSchedule(drawSchedule(seed, options)));
     return 0;
   }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
+  const draw = (seed: number) => drawSchedule(seed, options);
+  if (values.soak !== undefined) {
+    return await playSeeds([seeds[0]!], {
+      draw: (seed) => soak(draw(seed), soakMinutes!),
+      run: { patience, observe: (world, until) => observeResources(world, until, write) },
+      repeat: `--soak ${soakMinutes}${formatOptions(options)}`,
+      keep: values.keep,
+    });
+  }
+  if (values["kill-in-a-row"] !== undefined) {
+    return await playSeeds([seeds[0]!], {
+      draw: (seed) => killInARow(draw(seed), kills!),
+      run: { patience },
+      repeat: `--kill-in-a-row ${kills}${formatOptions(options)}`,
+      keep: values.keep,
+    });
+  }
   return await playSeeds(seeds, {
-    options,
+    draw,
+    run: { patience },
+    repeat: formatOptions(options).trimStart(),
     endMs: performance.now() + minutes * 60_000,
     jobs: Number(values.jobs),
-    patience: Number(values.patience),
     keep: values.keep,
   });
 }
@@ -82,10 +95,12 @@ async function main(args: readonly string[]): Promise<number> {
 async function playSeeds(
   seeds: readonly number[],
   how: {
-    readonly options: ScheduleOptions;
-    readonly endMs: number;
-    readonly jobs: number;
-    readonly patience: number;
+    readonly draw: (seed: number) => Schedule;
+    readonly run: RunOptions;
+    /** Options that repeat a seed. */
+    readonly repeat: string;
+    readonly endMs?: number;
+    readonly jobs?: number;
     readonly keep: string | undefined;
   },
 ): Promise<number> {
@@ -95,10 +110,10 @@ async function playSeeds(
   const steps = new Map<string, number>();
   let played = 0;
   const work = async () => {
-    while (left.length > 0 && performance.now() < how.endMs) {
+    while (left.length > 0 && performance.now() < (how.endMs ?? Infinity)) {
       const seed = left.shift()!;
-      const schedule = drawSchedule(seed, how.options);
-      const outcome = await runSeed(schedule, how.patience).catch((error) => failOf(error));
+      const schedule = how.draw(seed);
+      const outcome = await runSeed(schedule, how.run).catch((error) => failOf(error));
       played++;
       for (const step of schedule.steps) {
         steps.set(kindOf(step), (steps.get(kindOf(step)) ?? 0) + 1);
@@ -107,11 +122,11 @@ async function playSeeds(
       write(formatOutcome(seed, schedule, outcome));
       if (outcome.problems.length === 0) continue;
       failed.push(seed);
-      write(`    repeat: scripts/chaos --seeds ${seed}${formatOptions(how.options)}`);
+      write(`    repeat: scripts/chaos --seeds ${seed} ${how.repeat}`);
       if (how.keep !== undefined) await keepOutput(how.keep, { seed, schedule, outcome });
     }
   };
-  await Promise.all(Array.from({ length: how.jobs }, work));
+  await Promise.all(Array.from({ length: how.jobs ?? 1 }, work));
   write(
     `steps: ${[...steps].sort().map(([kind, count]) => `${kind} ${count}`).join(", ")}`,
   );
@@ -153,7 +168,7 @@ async function keepOutput(
   folder: string,
   { outcome, schedule, seed }: {
     readonly seed: number;
-    readonly schedule: ReturnType<typeof drawSchedule>;
+    readonly schedule: Schedule;
     readonly outcome: Pick<Outcome, "problems" | "output">;
   },
 ): Promise<void> {

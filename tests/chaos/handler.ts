@@ -10,6 +10,9 @@ export interface Break {
   readonly kind: "kill" | "terminate";
 }
 
+/** What the program may end of: the disk of its state fails, or its identity has expired. */
+export type Trouble = "disk" | "credentials";
+
 /** How the handler is run. */
 export interface HandlerOptions {
   readonly config: string;
@@ -22,7 +25,7 @@ const RESTART_MS = 200;
 
 /**
  * The program as a service manager runs it: started again when it ends by itself, which it may do
- * while the disk of its state is in trouble and never else.
+ * while the disk of its state fails or its identity has expired, and never else.
  */
 export class Handler implements AsyncDisposable {
   readonly breaks: Break[] = [];
@@ -31,7 +34,7 @@ export class Handler implements AsyncDisposable {
   readonly #options: HandlerOptions;
   readonly #runs: TestProcess[] = [];
   #process: TestProcess | undefined;
-  #troubles = 0;
+  readonly #troubles = { disk: 0, credentials: 0 };
   #watching: Promise<void> = Promise.resolve();
 
   constructor(options: HandlerOptions) {
@@ -52,14 +55,14 @@ export class Handler implements AsyncDisposable {
     return this.#process?.pid;
   }
 
-  /** The state cannot be written from now on; meanwhile the program may end with 1. */
-  beginTrouble(): void {
-    this.#troubles++;
+  /** Says that the program may end by itself, with the exit code of this trouble, until it is over. */
+  beginTrouble(trouble: Trouble): void {
+    this.#troubles[trouble]++;
   }
 
   /** The other end of `beginTrouble`. */
-  endTrouble(): void {
-    this.#troubles--;
+  endTrouble(trouble: Trouble): void {
+    this.#troubles[trouble]--;
   }
 
   /** Starts it and keeps it going. */
@@ -110,7 +113,7 @@ export class Handler implements AsyncDisposable {
     this.breaks.push({ atMs: performance.now(), kind: "terminate" });
     await this.#watching;
     const isEarly = !wasListening && exit.signal === "SIGTERM";
-    if (isEarly || !wasListening && this.#isInTrouble && exit.code === 1) return;
+    if (isEarly || !wasListening && this.#mayEndWith(exit.code)) return;
     const last = process.stderr.at(-1) ?? "";
     if (exit.code !== 0) this.violations.push(`SIGTERM: it ended with ${exit.code}: ${last}`);
     else if (wasListening && !/Stopped/.test(last)) {
@@ -125,8 +128,8 @@ export class Handler implements AsyncDisposable {
     await this.#watching;
   }
 
-  get #isInTrouble(): boolean {
-    return this.#troubles > 0;
+  #mayEndWith(code: number): boolean {
+    return code === 1 && this.#troubles.disk > 0 || code === 78 && this.#troubles.credentials > 0;
   }
 
   #release(): TestProcess | undefined {
@@ -140,7 +143,7 @@ export class Handler implements AsyncDisposable {
     if (this.#process !== process) return;
     this.breaks.push({ atMs: performance.now(), kind: "kill" });
     const last = process.stderr.slice(-3).join(" | ");
-    if (exit.code !== 1 || !this.#isInTrouble) {
+    if (!this.#mayEndWith(exit.code)) {
       this.violations.push(`It ended by itself with ${exit.code}: ${last}`);
     }
     await systemClock.sleep(RESTART_MS);

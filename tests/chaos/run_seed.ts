@@ -31,16 +31,23 @@ const ALL_MS = 30_000;
 const LOOK_MS = 100;
 const MAX_ENDS = 3;
 
-/**
- * Plays a schedule, ends all faults, and judges what became of the events.
- *
- * @param patience how many times as long as promised everything may take, for a machine that is busy.
- */
-export async function runSeed(schedule: Schedule, patience = 1): Promise<Outcome> {
+/** How a schedule is played. */
+export interface RunOptions {
+  /** How many times as long as promised everything may take, on a busy machine. @default {1} */
+  readonly patience?: number;
+  /** Looks at the world until the signal is aborted, and returns what is wrong with it. */
+  readonly observe?: (world: World, until: AbortSignal) => Promise<string[]>;
+}
+
+/** Plays a schedule, ends all faults, and judges what became of the events. */
+export async function runSeed(schedule: Schedule, options: RunOptions = {}): Promise<Outcome> {
+  const patience = options.patience ?? 1;
   const startMs = performance.now();
   await using world = await World.create(schedule);
   const cutsMs: number[] = [];
   world.handler.start();
+  const ended = new AbortController();
+  const observing = options.observe?.(world, ended.signal);
   for (const step of schedule.steps) {
     await systemClock.sleep(step.waitMs);
     if (cutsReceiver(step)) cutsMs.push(performance.now());
@@ -53,6 +60,8 @@ export async function runSeed(schedule: Schedule, patience = 1): Promise<Outcome
   const wanted = all.filter((event) => event.timeMs >= world.startMs && isWanted(event, schedule));
   const problems = await waitForAll(world, { healedMs, patience, schedule, wanted });
   const recoveryMs = performance.now() - healedMs;
+  ended.abort();
+  problems.push(...await observing ?? []);
   await world.handler.terminate();
   if (schedule.seed % 3 === 0) await startOnceMore(world);
   const evidence = await readEvidence(world, { all, wanted, schedule, cutsMs });

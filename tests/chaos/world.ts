@@ -14,6 +14,9 @@ import type { Schedule } from "./schedule.ts";
 import { StateDisk } from "./state_disk.ts";
 import type { Step } from "./step.ts";
 
+/** From the rotation to an identity that expires until a good one has been there for a while. */
+const EXPIRED_MS = 4000;
+
 /** Both peers, the handler between them, its disk and its clock. */
 export class World implements AsyncDisposable {
   readonly server: ChaosServer;
@@ -107,6 +110,10 @@ export class World implements AsyncDisposable {
       case "receiver":
         return await this.receiver.inject(step.fault);
       case "server":
+        if (step.fault.kind === "rotate" && step.fault.expires) {
+          this.handler.beginTrouble("credentials");
+          this.#healing.after(EXPIRED_MS, () => this.handler.endTrouble("credentials"));
+        }
         return await this.server.inject(step.fault);
       case "disk":
         return await this.#troubleDisk(step);
@@ -132,7 +139,7 @@ export class World implements AsyncDisposable {
   async #troubleDisk(step: Step & { do: "disk" }): Promise<void> {
     const disk = this.#disk;
     if (disk === undefined) return this.#skip("disk: no tmpfs can be mounted");
-    this.handler.beginTrouble();
+    this.handler.beginTrouble("disk");
     if (step.fault === "full") {
       await disk.fill();
     } else {
@@ -144,7 +151,7 @@ export class World implements AsyncDisposable {
       await disk.setReadOnly(false);
       await disk.free();
       // A run that met the trouble just before may need a moment to end.
-      this.#healing.after(1000, () => this.handler.endTrouble());
+      this.#healing.after(1000, () => this.handler.endTrouble("disk"));
     });
   }
 

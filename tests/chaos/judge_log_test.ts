@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import type { ArrivedRequest } from "./chaos_receiver.ts";
+import { type Evidence, judgeLog } from "./judge_log.ts";
+import { canonicalJson, type KnownEvent } from "./known_event.ts";
+
+const EVENTS = ["a", "b", "c", "d"].map((uid, place): KnownEvent => {
+  const text = JSON.stringify({ uid, n: place });
+  return {
+    key: canonicalJson(JSON.parse(text)),
+    id: uid,
+    type: "exec",
+    timeMs: place,
+    stream: "log",
+    place,
+    bytes: text.length,
+    isLate: false,
+    text,
+  };
+});
+
+interface RequestOptions {
+  readonly status?: number | undefined;
+  readonly take?: boolean;
+  readonly body?: string;
+}
+
+/** What is known after these requests, each a list of ids, one a second. */
+function evidence(
+  requests: readonly (readonly [ids: string, options?: RequestOptions])[],
+  changes: Partial<Evidence> = {},
+): Evidence {
+  const arrivals: { path: string; fields: Record<string, unknown>; request: number }[] = [];
+  const posts = requests.map(([ids, options = {}], request): ArrivedRequest => {
+    const texts = [...ids].map((id) => EVENTS.find((event) => event.id === id)!.text!);
+    const events = texts.map((text) => JSON.parse(text));
+    const { body, status, take } = { status: 200, ...options };
+    if (take ?? status === 200) {
+      for (const fields of events) arrivals.push({ path: "/log", fields, request });
+    }
+    const text = texts.length === 1 ? texts[0]! : `[${texts.join(",")}]`;
+    return {
+      path: "/log",
+      atMs: request * 1000,
+      answeredAtMs: status === undefined ? undefined : request * 1000 + 5,
+      status,
+      events,
+      body: new TextEncoder().encode(body ?? text),
+    };
+  });
+  return {
+    wanted: EVENTS,
+    unwanted: new Set(),
+    journal: { arrivals, requests: posts, violations: [] },
+    quarantined: [],
+    breaks: [],
+    cutsMs: [],
+    batchEvents: 2,
+    maxBytes: Infinity,
+    modeChanges: 0,
+    terminateMayRepeat: false,
+    logPath: "/log",
+    ...changes,
+  };
+}
+
+function problemsOf(evidence: Evidence): string {
+  return judgeLog(evidence).problems.join("; ");
+}
+
+Deno.test("judgeLog() is content with every event once, in order", () => {
+  assert.deepEqual(judgeLog(evidence([["ab"], ["cd"]])), { problems: [], repeats: 0 });
+});
+
+Deno.test("judgeLog() finds an event that is missing", () => {
+  assert.match(problemsOf(evidence([["ab"], ["d"]])), /1 events are missing: c /);
+});
+
+Deno.test("judgeLog() takes an event in quarantine for one that is there, if it was refused alone", () => {
+  const kept = (id: string) => [
+    { stream: "log", id, reason: "400", key: EVENTS[2]!.key, index: undefined },
+  ];
+  const refused = evidence([["ab"], ["c", { status: 400 }], ["d"]], { quarantined: kept("c") });
+  assert.equal(problemsOf(refused), "");
+  const innocent = evidence([["ab"], ["d"]], { quarantined: kept("c") });
+  assert.match(problemsOf(innocent), /c lies in quarantine for no reason/);
+});
+
+Deno.test("judgeLog() finds an event that does not exist, or was changed", () => {
+  const changed = evidence([["ab"], ["cd"]]);
+  const arrivals = [...changed.journal.arrivals, { path: "/log", fields: { uid: "a", n: 9 } }];
+  assert.match(
+    problemsOf({ ...changed, journal: { ...changed.journal, arrivals, requests: undefined } }),
+    /unknown or changed event arrived/,
+  );
+});
+
+Deno.test("judgeLog() finds a body that holds the right values in other bytes", () => {
+  const body = '[{"uid":"a", "n":0},{"uid":"b","n":1}]';
+  assert.match(problemsOf(evidence([["ab", { body }], ["cd"]])), /not what the server sent/);
+});
+
+Deno.test("judgeLog() finds events out of order, unless one entered the log late", () => {
+  assert.match(problemsOf(evidence([["ac"], ["bd"]])), /order was not kept in log: b came after c/);
+  const wanted = EVENTS.map((event) => event.id === "b" ? { ...event, isLate: true } : event);
+  assert.equal(problemsOf(evidence([["ac"], ["bd"]], { wanted })), "");
+});
+
+Deno.test("judgeLog() excuses a repeat of what was taken without an answer, and no other", () => {
+  const unheard = evidence([["ab", { status: undefined, take: true }], ["ab"], ["cd"]]);
+  assert.deepEqual(judgeLog(unheard), { problems: [], repeats: 2 });
+  assert.match(problemsOf(evidence([["ab"], ["ab"], ["cd"]])), /repeated for no reason/);
+});
+
+Deno.test("judgeLog() excuses the events of two requests before a kill, and not those of a third", () => {
+  const kill = { atMs: 2500, kind: "kill" } as const;
+  const two = evidence([["a"], ["b"], ["cd"], ["cd"]], { breaks: [kill] });
+  assert.equal(problemsOf(two), "");
+  const three = evidence([["ab"], ["c"], ["d"], ["abcd"]], { batchEvents: 1, breaks: [kill] });
+  assert.match(problemsOf(three), /Event a .* repeated for no reason/);
+});
+
+Deno.test("judgeLog() excuses no repeat after SIGTERM", () => {
+  const breaks = [{ atMs: 1500, kind: "terminate" }] as const;
+  assert.match(problemsOf(evidence([["ab"], ["cd"], ["cd"]], { breaks })), /for no reason/);
+});
