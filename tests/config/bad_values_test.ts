@@ -238,7 +238,7 @@ const VALUES: readonly RefusedSettings[] = [
   {
     title: "a size in a unit that is none",
     args: ["--quarantine-max-size", "1 elephant"],
-    exitCode: 78,
+    exitCode: 2,
     lines: [
       '--quarantine-max-size "1 elephant": Unknown unit "elephant" in the number of bytes "1 elephant". Write it like 512MiB or 1GiB.',
     ],
