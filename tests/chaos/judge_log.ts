@@ -186,7 +186,7 @@ function judgeRepeats(evidence: Evidence): { problems: string[]; count: number }
     count++;
     if (isExcused(previous)) continue;
     const left = changesLeft.get(key) ?? modeChanges;
-    if (arrival.path === logPath && left > 0) {
+    if (left > 0) {
       changesLeft.set(key, left - 1);
       continue;
     }

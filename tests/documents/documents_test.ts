@@ -13,6 +13,10 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--check", // scripts/docs.ts, scripts/generate
   "--filter", // deno test
   "--quick", // scripts/test
+  "--seeds", // scripts/chaos, like the next ones
+  "--print",
+  "--soak",
+  "--kill-in-a-row",
   "--dns-names", // configure
   "--format", // tctl auth sign
   "--ttl", // tctl auth sign
