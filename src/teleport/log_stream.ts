@@ -94,6 +94,8 @@ export class LogStream implements EventStream {
   #askedAtMs = 0;
   /** When the newest event is looked at next, on the monotonic clock. */
   #lookMs = 0;
+  /** The server's clock less our monotonic one, at the least: no event comes before its time. */
+  #serverOffsetMs = -Infinity;
 
   constructor(options: LogStreamOptions) {
     this.#options = options;
@@ -176,6 +178,7 @@ export class LogStream implements EventStream {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
       const given = this.#toEvents(answer);
+      this.#noteTimes(given);
       const events = isRepeated(given, position, cursor)
         ? []
         : given.filter((event) => !isDone(event));
@@ -299,9 +302,10 @@ export class LogStream implements EventStream {
   #toPage(
     events: readonly AuditEvent[],
     base: LogPosition,
-    { range }: Window,
+    window: Window,
     backlog = true,
   ): LogPage {
+    const range = this.#limitRange(window);
     const after = afterEvents(base, events, range);
     return {
       events,
@@ -314,6 +318,24 @@ export class LogStream implements EventStream {
       positionAfter: (index) =>
         encodeLogPosition(afterEvents(base, events.slice(0, index + 1), range)),
     };
+  }
+
+  #noteTimes(events: readonly AuditEvent[]): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const { timeMs } of events) {
+      this.#serverOffsetMs = Math.max(this.#serverOffsetMs, timeMs - nowMs);
+    }
+  }
+
+  /**
+   * What may still come late is counted from the present as the server's events show it, where our
+   * clock is ahead of them: it would pass events that are still to come.
+   */
+  #limitRange({ isPast, range }: Window): ReadRange {
+    const { clock, lookbackMs } = this.#options;
+    const serverMs = this.#serverOffsetMs + clock.monotonicMs();
+    if (isPast || serverMs === -Infinity) return range;
+    return { ...range, limitMs: Math.min(range.limitMs, serverMs - lookbackMs) };
   }
 
   #nextPageSize(isLast: boolean, isPast: boolean): number {

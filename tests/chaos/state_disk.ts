@@ -18,7 +18,10 @@ export class StateDisk implements AsyncDisposable {
 
   /** Fills the disk to the last byte. */
   async fill(): Promise<void> {
-    using file = await Deno.open(this.#ballast, { write: true, create: true, append: true });
+    const options = { write: true, create: true, append: true };
+    using file = await Deno.open(this.#ballast, options).catch(() => undefined);
+    // It is read-only already.
+    if (file === undefined) return;
     for (const bytes of [new Uint8Array(65_536), new Uint8Array(512), new Uint8Array(1)]) {
       try {
         while (true) await file.write(bytes);

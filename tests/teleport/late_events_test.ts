@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
+import { LogStream, type LogStreamOptions } from "../../src/teleport/log_stream.ts";
+import type { Page } from "../../src/pipeline/ports.ts";
+import { AuditLog } from "../support/audit_log.ts";
+import { buildEvent, FIRST_EVENT_MS } from "../support/events.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { LogClient } from "../support/log_client.ts";
+
+const MINUTE_MS = 60_000;
+const POLL_MS = 5000;
+const START = encodeLogPosition(startOfLog(FIRST_EVENT_MS));
+
+/** A log whose newest event is of the present, read by a handler whose clock differs so much. */
+function openLog(clockAheadMs: number) {
+  const presentMs = FIRST_EVENT_MS + 60 * MINUTE_MS;
+  const log = new AuditLog();
+  log.append([buildEvent({ id: "first", timeMs: presentMs - 1000 })]);
+  const client = new LogClient(log);
+  const clock = new FakeClock(presentMs + clockAheadMs);
+  const stream = new LogStream({
+    auditLog: client as unknown as LogStreamOptions["auditLog"],
+    clock,
+    types: [],
+    windowMs: 24 * 60 * MINUTE_MS,
+    pollMs: POLL_MS,
+    lookbackMs: 5 * MINUTE_MS,
+    endWhenCaughtUp: false,
+    stallMs: 300 * MINUTE_MS,
+    onStalled: assert.fail,
+    onMoving: () => assert.fail(),
+    onPassedOver: assert.fail,
+  });
+  const stop = new AbortController();
+  const pages = stream.read(START, stop.signal)[Symbol.asyncIterator]();
+  return { clock, log, client, pages, presentMs, stop };
+}
+
+/** Asks for the next page at the next poll. */
+async function poll({ clock, pages }: ReturnType<typeof openLog>): Promise<Page> {
+  const next = pages.next();
+  await clock.waitForSleepers();
+  await clock.advance(POLL_MS);
+  return (await next).value;
+}
+
+for (
+  const [words, aheadMs] of [["right", 0], ["an hour ahead", 60], ["an hour behind", -60]] as const
+) {
+  Deno.test(`LogStream.read() gives an event that enters the log late, by a clock that is ${words}`, async () => {
+    const opened = openLog(aheadMs * MINUTE_MS);
+    const { log, pages, presentMs, stop } = opened;
+    const first: Page = (await pages.next()).value;
+    assert.deepEqual(first.events.map(({ id }) => id), ["first"]);
+    log.append([buildEvent({ id: "late", timeMs: presentMs - 4 * MINUTE_MS })]);
+    const second = await poll(opened);
+    assert.deepEqual(second.events.map(({ id }) => id), ["late"]);
+    stop.abort();
+    await pages.return?.(undefined);
+  });
+}
