@@ -56,15 +56,14 @@ export async function runSeed(schedule: Schedule, options: RunOptions = {}): Pro
   await world.heal();
   const healedMs = performance.now();
   await world.server.append(10, 0);
-  const all = await world.server.readEvents();
-  const wanted = all.filter((event) => event.timeMs >= world.startMs && isWanted(event, schedule));
+  const { wanted } = await readEvents(world, schedule);
   const problems = await waitForAll(world, { healedMs, patience, schedule, wanted });
   const recoveryMs = performance.now() - healedMs;
   ended.abort();
   problems.push(...await observing ?? []);
   await world.handler.terminate();
   if (schedule.seed % 3 === 0) await startOnceMore(world);
-  const evidence = await readEvidence(world, { all, wanted, schedule, cutsMs });
+  const evidence = await readEvidence(world, schedule, cutsMs);
   const verdict = judgeLog(evidence);
   const sessions = await readSessions(world, schedule);
   problems.push(
@@ -79,7 +78,7 @@ export async function runSeed(schedule: Schedule, options: RunOptions = {}): Pro
     elapsedMs: performance.now() - startMs,
     recoveryMs,
     counts: {
-      events: all.length,
+      events: evidence.wanted.length,
       sessions: sessions.length,
       requests: evidence.journal.requests?.length ?? 0,
       repeats: verdict.repeats,
@@ -127,6 +126,16 @@ async function waitForAll(
   }
 }
 
+/** All events that exist, and those of them that must arrive. */
+async function readEvents(
+  world: World,
+  schedule: Schedule,
+): Promise<{ all: readonly KnownEvent[]; wanted: readonly KnownEvent[] }> {
+  const all = await world.server.readEvents();
+  const wanted = all.filter((event) => event.timeMs >= world.startMs && isWanted(event, schedule));
+  return { all, wanted };
+}
+
 /** Recordings that must arrive: none where the filter leaves out the event that tells of them. */
 async function readSessions(world: World, schedule: Schedule): Promise<KnownSession[]> {
   const { types } = schedule;
@@ -143,13 +152,11 @@ async function startOnceMore(world: World): Promise<void> {
 
 async function readEvidence(
   world: World,
-  { all, wanted, schedule, cutsMs }: {
-    readonly all: readonly KnownEvent[];
-    readonly wanted: readonly KnownEvent[];
-    readonly schedule: Schedule;
-    readonly cutsMs: readonly number[];
-  },
+  schedule: Schedule,
+  cutsMs: readonly number[],
 ): Promise<Evidence> {
+  // Only now do the newest events have a chunk.
+  const { all, wanted } = await readEvents(world, schedule);
   const keys = new Set(wanted.map(({ key }) => key));
   const { steps } = schedule;
   return {
