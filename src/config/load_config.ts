@@ -1,26 +1,11 @@
 import type { Config } from "./config.ts";
-import type { ConfigFiles } from "./config_files.ts";
 import { type ConfigProblem, exitCodeOf } from "./config_problem.ts";
 import { checkConfigRules, findDoubtfulSettings } from "./config_rules.ts";
-import { readEnvironment } from "./environment.ts";
 import { escapeControls } from "../core/escape_controls.ts";
-import { parseSettingsFile, SettingsSyntaxError } from "./settings_file.ts";
 import { SETTING_NAMES, type SettingName, settingOf } from "./settings.ts";
-import { type ProblemText, SettingResolver } from "./setting_resolver.ts";
+import { readSources, type SourcesInput } from "./read_sources.ts";
+import type { SettingResolver } from "./setting_resolver.ts";
 import type { Source } from "./source.ts";
-import { parseStartArgs } from "./start_args.ts";
-
-/** Everything that the settings are read from. */
-export interface LoadConfigInput {
-  /** Arguments of `start`, without the word itself. */
-  readonly args: readonly string[];
-  /** Environment variables; those that are no settings are not looked at. */
-  readonly env: { readonly [name: string]: string };
-  /** The files that settings name. */
-  readonly files: ConfigFiles;
-  /** The directory that `~` stands for. @default {undefined} */
-  readonly homeDir?: string | undefined;
-}
 
 /** Where the value of each setting came from. */
 export type ConfigSources = { readonly [name in SettingName]: Source };
@@ -58,37 +43,15 @@ export interface RefusedConfig extends ConfigRemarks {
  * defaults, in this order of precedence. It depends on its input alone, writes nothing, and reports
  * all problems at once: a value that is present but not valid never gives way to a lower source.
  */
-export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig | RefusedConfig> {
-  const args = parseStartArgs(input.args);
-  const environment = readEnvironment(input.env);
-  const resolver = new SettingResolver({
-    flags: args.values,
-    environment: environment.values,
-    files: input.files,
-    homeDir: input.homeDir,
-  });
-  const warnings = [...environment.warnings];
-
-  await resolver.resolve("config");
-  const configFile = resolver.get("config") as string | undefined;
-  let complete = configFile !== undefined || !resolver.has("config");
-  if (configFile !== undefined) {
-    try {
-      const file = parseSettingsFile(await input.files.readText(configFile), configFile);
-      resolver.useFile(configFile, file.values);
-      warnings.push(...file.warnings);
-    } catch (error) {
-      resolver.addProblem("config", describeFileError(error));
-      complete = false;
-    }
-  }
+export async function loadConfig(input: SourcesInput): Promise<LoadedConfig | RefusedConfig> {
+  const { argsProblems, hasFile, resolver, warnings } = await readSources(input);
   for (const name of SETTING_NAMES) {
     if (name !== "config") await resolver.resolve(name);
   }
 
-  const problems = [...args.problems, ...resolver.problems];
+  const problems = [...argsProblems, ...resolver.problems];
   // Without the file nobody knows which settings are missing.
-  if (complete) problems.push(...checkConfigRules(resolver));
+  if (hasFile) problems.push(...checkConfigRules(resolver));
   const remarks = {
     warnings: [...warnings, ...resolver.warnings, ...findDoubtfulSettings(resolver)]
       .map(escapeControls),
@@ -98,23 +61,6 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig |
     return { ok: false, problems, exitCode: exitCodeOf(problems), ...remarks };
   }
   return { ok: true, ...collect(resolver), ...remarks };
-}
-
-/** The file is wrong, and not the flag that names it. */
-function describeFileError(error: unknown): ProblemText {
-  if (error instanceof SettingsSyntaxError) {
-    return {
-      kind: "config",
-      problem: `Not valid TOML at line ${error.line}, column ${error.column}: ${error.message}`,
-      hint: "Correct the line; text values stand in quotes",
-    };
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return {
-    kind: "config",
-    problem: `The file cannot be read: ${reason}`,
-    hint: "Check the path and its permissions",
-  };
 }
 
 /** Brings the resolved values into the shape of {@linkcode Config}. */
