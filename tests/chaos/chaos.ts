@@ -65,6 +65,11 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
+  const missing = findMissingPeer(options);
+  if (missing !== undefined) {
+    write(missing);
+    return 2;
+  }
   const draw = (seed: number) => drawSchedule(seed, options);
   if (values.soak !== undefined) {
     return await playSeeds([seeds[0]!], {
@@ -90,6 +95,17 @@ async function main(args: readonly string[]): Promise<number> {
     jobs: Number(values.jobs),
     keep: values.keep,
   });
+}
+
+/** What a person has to do first, where a player is not there. */
+function findMissingPeer({ peer, receiver }: ScheduleOptions): string | undefined {
+  if (peer !== "fake" && !Deno.env.get("AUTHPEER")) {
+    return "AUTHPEER does not name authpeer; play with --peer fake, or set it";
+  }
+  if (receiver === "fluentd" && !Deno.env.get("FLUENTD_OLDEST")) {
+    return "There is no Fluentd; scripts/setup-peers installs it";
+  }
+  return undefined;
 }
 
 async function playSeeds(

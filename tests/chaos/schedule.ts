@@ -164,9 +164,27 @@ function drawSteps(
         missingMs: draw.chance(0.3) ? draw.between(200, 1500) : 0,
       });
     }
-    steps.push(drawFaultStep(draw, world));
+    steps.push(...draw.chance(0.3) ? drawBusyKill(draw, world) : [drawFaultStep(draw, world)]);
   }
   return steps;
+}
+
+/** A kill while a request is under way and more events are there: an idle program has little to lose. */
+function drawBusyKill(draw: Draw, { receiver }: Players): Step[] {
+  const forMs = draw.between(200, 900);
+  const fault: ReceiverFault = receiver === "fluentd"
+    ? { kind: "pause", forMs }
+    : draw.pick<ReceiverFault>([
+      { kind: "away", forMs },
+      { kind: "hang", at: draw.pick(["before-taking", "before-answering"] as const), times: 1 },
+      { kind: "slow", readMs: draw.between(0, 400), answerMs: draw.between(50, 400), times: 3 },
+      { kind: "status", status: 503, times: draw.between(1, 4) },
+    ]);
+  return [
+    { do: "receiver", waitMs: draw.between(0, 300), fault },
+    { do: "append", waitMs: draw.between(0, 50), count: draw.pick([3, 10, 30]), ageMs: 0 },
+    { do: "kill", waitMs: draw.between(50, 700), downMs: draw.between(0, 200) },
+  ];
 }
 
 function drawFaultStep(draw: Draw, world: Players & { readonly mode: ServerMode }): Step {
