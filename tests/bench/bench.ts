@@ -6,6 +6,8 @@
 import { parseArgs } from "node:util";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { type LiveDelays, measureLive } from "./live.ts";
+import { type Aging, measureAging } from "./aging.ts";
+import { measureStart } from "./start.ts";
 import { formatTable, type Row } from "./table.ts";
 import {
   measureLoad,
@@ -119,6 +121,23 @@ async function measureFluentd(
   await bench.row(`Fluentd ${output}: all of it`, () => measureProgram(source, receiver), ceiling);
 }
 
+/** Chunks of 20 events, and windows of a minute and a half: thousands of each. */
+async function measureAgings(
+  { events, folder }: { events: number; folder: string },
+): Promise<{ [name: string]: Aging }> {
+  await Deno.mkdir(`${folder}/aging`);
+  await using receiver = await startCountingReceiver(`${folder}/aging`);
+  const measure = async (mode: "paged" | "bulk", settings: { [name: string]: string }) => {
+    const source = { mode, events, chunkEvents: 20 };
+    await using started = await startSource(`${folder}/aging-${mode}`, source);
+    return await measureAging(started, receiver, settings);
+  };
+  return {
+    [`${events / 20} chunks`]: await measure("bulk", {}),
+    "960 windows": await measure("paged", { "window-size": '"90s"' }),
+  };
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     args: Deno.args,
@@ -146,19 +165,38 @@ if (import.meta.main) {
       await measureFluentd(bench, { events, folder: folder.path, executable, output });
     }
   }
+  const aging: { readonly [name: string]: Aging } = {};
+  if (wants("aging")) Object.assign(aging, await measureAgings({ events, folder: folder.path }));
+  let startMs: number | undefined;
+  if (wants("start")) startMs = await measureStart(11);
   if (wants("live")) {
     await using source = await startSource(folder.join("live"), { mode: "paged", events: 0 });
     live = await measureLive(source, 200);
   }
   console.log(formatTable(bench.rows));
+  for (
+    const [name, { cpuRatio, events, peakRssMegabytes, rssGrowthMegabytes }] of Object.entries(
+      aging,
+    )
+  ) {
+    console.log(
+      `\n${name}: CPU for an event at the end / at the beginning ${
+        cpuRatio.toFixed(2)
+      }, memory grew by ` +
+        `${rssGrowthMegabytes.toFixed(0)} MB to at most ${
+          peakRssMegabytes.toFixed(0)
+        } MB, ${events} events`,
+    );
+  }
   if (live !== undefined) {
     const [p50, p99] = [live.p50Ms.toFixed(0), live.p99Ms.toFixed(0)];
     console.log(`\nLive, beyond the poll interval: p50 ${p50} ms, p99 ${p99} ms`);
   }
+  if (startMs !== undefined) console.log(`\nStart to first call: ${startMs.toFixed(0)} ms`);
   if (values.json !== undefined) {
     await Deno.writeTextFile(
       values.json,
-      JSON.stringify({ rows: bench.rows, live }, null, 2) + "\n",
+      JSON.stringify({ rows: bench.rows, aging, live, startMs }, null, 2) + "\n",
     );
   }
 }

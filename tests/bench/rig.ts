@@ -27,7 +27,7 @@ export interface Measurement extends PartResult {
 /** Starts authpeer with so many events of one day. */
 export async function startSource(
   folder: string,
-  options: { mode: "paged" | "bulk"; events: number; sessions?: number },
+  options: { mode: "paged" | "bulk"; events: number; chunkEvents?: number },
 ): Promise<Authpeer> {
   await Deno.mkdir(folder, { recursive: true });
   return await startAuthpeer({
@@ -37,6 +37,7 @@ export async function startSource(
       bench: true,
       events: options.events,
       days: 1,
+      ...(options.chunkEvents === undefined ? {} : { "chunk-events": options.chunkEvents }),
     },
     journal: false,
   });
@@ -133,7 +134,7 @@ function startChild(name: string, args: readonly string[]): TestProcess {
       "run",
       "--quiet",
       "--allow-all",
-      "--v8-flags=--max-semi-space-size=4",
+      "--v8-flags=--max-semi-space-size=2,--max-old-space-size=1900",
       `--config=${CONFIG}`,
       fileURLToPath(new URL(name, import.meta.url)),
       ...args,
