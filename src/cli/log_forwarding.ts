@@ -2,6 +2,7 @@ import { formatAddress } from "../config/address_text.ts";
 import type { Config } from "../config/config.ts";
 import { createEventFilter } from "../core/event_filter.ts";
 import type { AuditEvent } from "../core/event.ts";
+import type { Position } from "../core/position.ts";
 import { Fault } from "../core/fault.ts";
 import { ChunkScheduler, type ChunkStart } from "../pipeline/chunk_scheduler.ts";
 import type { Lockout } from "../pipeline/lockout.ts";
@@ -74,6 +75,7 @@ export class LogForwarding {
           throw toStartFault(error, config.teleportAddr);
         }
       },
+      wasBulk: async () => await this.#readStored("bulk", stop) !== undefined,
       runPaged: (stop) => this.#runPaged(firstPosition, stop),
       runBulk: (stop) => this.#runBulk(firstPosition, stop),
     });
@@ -152,6 +154,11 @@ export class LogForwarding {
     } finally {
       status.useChunks(() => undefined);
     }
+  }
+
+  async #readStored(streamId: string, stop: AbortSignal): Promise<Position | undefined> {
+    const { store } = this.#forwarding;
+    return await waitForStore(() => store.read(streamId), { ...this.#forwarding, streamId, stop });
   }
 
   async #leaveBulk(): Promise<void> {

@@ -9,6 +9,8 @@ export interface LogModesOptions {
   readonly observer: PipelineObserver;
   /** Whether the server has bulk export. @throws {Fault} */
   readonly probeBulk: (signal: AbortSignal) => Promise<boolean>;
+  /** Whether the stored position is one of chunks: to leave it repeats up to a day of events. */
+  readonly wasBulk: () => Promise<boolean>;
   /** Forwards by pages until the log ends or `stop` is aborted. */
   readonly runPaged: (stop: AbortSignal) => Promise<void>;
   /** Forwards by chunks; throws a fault of kind `unsupported` when the server cannot any more. */
@@ -43,7 +45,7 @@ export async function forwardByMode(options: LogModesOptions): Promise<void> {
 }
 
 async function probeUntilAnswered(options: LogModesOptions): Promise<boolean> {
-  const { clock, observer, probeBulk, stop } = options;
+  const { clock, observer, probeBulk, stop, wasBulk } = options;
   const backoff = new Backoff({ firstMs: 500 });
   while (!stop.aborted) {
     try {
@@ -53,13 +55,20 @@ async function probeUntilAnswered(options: LogModesOptions): Promise<boolean> {
     } catch (error) {
       if (stop.aborted) break;
       if (!(error instanceof Fault) || !error.transient) throw error;
-      // Whoever may not list chunks may still read pages; the log itself will say what is missing.
-      if (error.kind === "denied" || error.kind === "missing") return false;
+      // Whoever may not list chunks may still read pages; the log itself will say what is missing. But
+      // whoever has listed them before is kept out for a while, as by an identity that has expired.
+      const isRefused = error.kind === "denied" || error.kind === "missing";
+      if (isRefused && !await wasBulk()) return false;
       const delayMs = backoff.nextMs();
       const attempt = backoff.failures;
-      observer.retrying(
-        { streamId: "log", peer: "source", attempt, reason: error.text, delayMs, lasting: false },
-      );
+      observer.retrying({
+        streamId: "log",
+        peer: "source",
+        attempt,
+        reason: error.text,
+        delayMs,
+        lasting: error.kind === "denied",
+      });
       await clock.sleep(delayMs, stop).catch(() => {});
     }
   }

@@ -36,6 +36,7 @@ function makeRig(bulk: boolean | Fault, overrides: Partial<LogModesOptions> = {}
         ? Promise.reject(server.bulk)
         : Promise.resolve(server.bulk);
     },
+    wasBulk: () => Promise.resolve(false),
     runPaged: async (stop) => {
       await untilAborted(stop);
       ends.push("paged");
@@ -135,6 +136,20 @@ Deno.test("forwardByMode() waits for Teleport with growing pauses, and says when
   assert.deepEqual(observer.retries.map(({ attempt }) => attempt), [1, 2, 3, 4, 5]);
   assert.ok(clock.sleeps.every((ms, i) => i === 0 || ms >= clock.sleeps[i - 1]!));
   assert.deepEqual(observer.recoveries, [{ peer: "source", attempts: 5 }]);
+  stop.abort();
+  await ended();
+});
+
+Deno.test("forwardByMode() does not leave the chunks that it has read before while Teleport denies them", async () => {
+  const denied = new Fault("denied", "Identity has expired");
+  const wasBulk = () => Promise.resolve(true);
+  const { clock, stop, server, modes, observer, ended } = makeRig(denied, { wasBulk });
+  await clock.waitForSleepers();
+  assert.deepEqual(modes, []);
+  assert.equal(observer.retries[0]!.lasting, true);
+  server.bulk = true;
+  await clock.advance(clock.nextWakeMs!);
+  assert.deepEqual(modes, ["bulk"]);
   stop.abort();
   await ended();
 });
