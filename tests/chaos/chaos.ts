@@ -102,7 +102,7 @@ function findMissingPeer({ peer, receiver }: ScheduleOptions): string | undefine
   if (peer !== "fake" && !Deno.env.get("AUTHPEER")) {
     return "AUTHPEER does not name authpeer; play with --peer fake, or set it";
   }
-  if (receiver === "fluentd" && !Deno.env.get("FLUENTD_OLDEST")) {
+  if (receiver === "fluentd" && !Deno.env.get("FLUENTD_NEWEST")) {
     return "There is no Fluentd; scripts/setup-peers installs it";
   }
   return undefined;

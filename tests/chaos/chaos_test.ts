@@ -20,7 +20,7 @@ const CASES: readonly {
   {
     seeds: [2],
     options: { peer: "authpeer", mode: "legacy", receiver: "fluentd" },
-    needs: ["AUTHPEER", "FLUENTD_OLDEST"],
+    needs: ["AUTHPEER", "FLUENTD_NEWEST"],
   },
 ];
 

@@ -4,7 +4,10 @@ import type { ChaosReceiver, ReceiverJournal } from "./chaos_receiver.ts";
 import { Healing } from "./healing.ts";
 import type { ReceiverFault } from "./step.ts";
 
-/** Real Fluentd under chaos: it goes away and comes back, or stands still. */
+/**
+ * Real Fluentd under chaos: it goes away and comes back, or stands still. The newest one, because the
+ * oldest (1.12) answers nobody any more after a client has left within the handshake.
+ */
 export class FluentdChaosReceiver implements ChaosReceiver {
   readonly #fluentd: Fluentd;
   readonly #healing = new Healing();
@@ -15,7 +18,7 @@ export class FluentdChaosReceiver implements ChaosReceiver {
 
   static async start(folder: string): Promise<FluentdChaosReceiver> {
     await Deno.mkdir(folder, { recursive: true });
-    const executable = peerPath("FLUENTD_OLDEST");
+    const executable = peerPath("FLUENTD_NEWEST");
     return new FluentdChaosReceiver(await startFluentd({ executable, folder }));
   }
 
