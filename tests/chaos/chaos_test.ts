@@ -3,6 +3,7 @@ import { drawSeed } from "../support/seed.ts";
 import { peerTest, type PeerVariable } from "../support/peer.ts";
 import { runSeed } from "./run_seed.ts";
 import { drawSchedule, formatSchedule, type ScheduleOptions } from "./schedule.ts";
+import { kindOf } from "./step.ts";
 import { killInARow } from "./long_schedules.ts";
 
 /** Other work on a machine of two cores may make everything three times as slow. */
@@ -14,8 +15,8 @@ const CASES: readonly {
   readonly options: ScheduleOptions;
   readonly needs: readonly PeerVariable[];
 }[] = [
-  { seeds: [3, 11, 19], options: { peer: "fake" }, needs: [] },
-  { seeds: [7, 25], options: { peer: "authpeer", mode: "legacy" }, needs: ["AUTHPEER"] },
+  { seeds: [115, 169, 398], options: { peer: "fake" }, needs: [] },
+  { seeds: [58, 317, 367], options: { peer: "authpeer", mode: "legacy" }, needs: ["AUTHPEER"] },
   { seeds: [15, 26, 33], options: { peer: "authpeer", mode: "bulk" }, needs: ["AUTHPEER"] },
   {
     seeds: [2],
@@ -47,6 +48,17 @@ Deno.test("kill -9 and restart ten times in a row, from before the start is done
   const { counts, problems } = await runSeed(schedule, { patience: PATIENCE });
   assert.deepEqual(problems, []);
   assert.ok(counts["starts"]! >= 11);
+});
+
+Deno.test("The handful of seeds holds every kind of fault that many seeds hold", () => {
+  const kindsOf = (seeds: readonly number[], options: ScheduleOptions) =>
+    new Set(seeds.flatMap((seed) => drawSchedule(seed, options).steps.map(kindOf)));
+  const played = CASES.map(({ options, seeds }) => kindsOf(seeds, options));
+  const many = CASES.map(({ options }) =>
+    kindsOf(Array.from({ length: 300 }, (_, i) => i), { ...options, receiver: "fake" })
+  );
+  const union = (sets: readonly Set<string>[]) => new Set(sets.flatMap((kinds) => [...kinds]));
+  assert.deepEqual([...union(many).difference(union(played))], []);
 });
 
 Deno.test("drawSchedule() gives the same for the same seed, and something else for the next", () => {
