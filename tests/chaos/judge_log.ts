@@ -238,7 +238,7 @@ function countFailures(
   const failures = new Map<string, number>();
   for (const { events, status } of requests) {
     if (events.length !== 1 || status === undefined || !isFailure(status)) continue;
-    add(failures, canonicalJson(events[0]), 1);
+    add(failures, canonicalJson(events[0]!), 1);
   }
   return failures;
 }

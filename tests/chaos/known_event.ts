@@ -27,8 +27,17 @@ export interface KnownSession {
   readonly isMissing: boolean;
 }
 
+/** Objects are looked at again and again while a run lasts. */
+const texts = new WeakMap<object, string>();
+
 /** The same text for objects that are equal but for the order of their keys. */
-export function canonicalJson(value: unknown): string {
+export function canonicalJson(value: object): string {
+  let text = texts.get(value);
+  if (text === undefined) texts.set(value, text = writeCanonical(value));
+  return text;
+}
+
+function writeCanonical(value: object): string {
   return JSON.stringify(
     value,
     (_key, v) =>

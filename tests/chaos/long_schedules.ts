@@ -8,7 +8,7 @@ const NOT_IN_A_SOAK = ["kill", "terminate", "disk.read-only", "server.mode", "cl
 /** A soak has time between the faults in which memory and lag must go back. */
 const SOAK_PAUSE = 4;
 /** About what the steps of a seed take. */
-const SEED_MS = 3000;
+const SEED_MS = 1500;
 
 /** kill -9 and restart so many times in a row, with events coming in all along. */
 export function killInARow(schedule: Schedule, kills: number): Schedule {

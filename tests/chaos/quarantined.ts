@@ -29,7 +29,7 @@ export async function readQuarantined(storage: string): Promise<Quarantined[]> {
         stream: String(entry["stream"]),
         id: String(entry["id"]),
         reason: String(entry["reason"]),
-        key: entry["event"] === undefined ? undefined : canonicalJson(entry["event"]),
+        key: entry["event"] === undefined ? undefined : canonicalJson(entry["event"] as object),
         index: (entry["event"] as { ei?: number } | undefined)?.ei,
       });
     }
