@@ -28,6 +28,13 @@ const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] 
     reason: "Fluentd's certificate has the X.509 version 1; make it again with subjectAltName",
   },
   {
+    // OpenSSL signs with SHA-384 in TLS 1.2, whatever the curve (docs/decisions/0019).
+    pattern: /UnsupportedSignatureAlgorithm/,
+    reason:
+      "Fluentd's key does not fit its TLS 1.2: let Fluentd speak TLS 1.3 (max_version TLSv1_3), " +
+      "or give it a P-384 or RSA key",
+  },
+  {
     pattern: /fatal alert: CertificateRequired/,
     reason: "Fluentd demands a client certificate; set fluentd.cert and fluentd.key",
   },

@@ -157,6 +157,17 @@ for (const { title, pick, reason } of REFUSED_CLIENTS) {
   });
 }
 
+Deno.test("classifyNetworkError() takes a P-256 key behind TLS 1.2 alone for misconfigured", async () => {
+  const certificates = await fluentdCertificates();
+  await using server = await startOpensslServer({ ...certificates, tls12: true });
+  const delivery = await fail(`https://localhost:${server.port}${PATH}`);
+  assert.equal(delivery.kind, "misconfigured", delivery.reason);
+  assert.match(
+    delivery.reason,
+    /^Fluentd's key does not fit its TLS 1\.2: let Fluentd speak TLS 1\.3/,
+  );
+});
+
 Deno.test("classifyNetworkError() takes a TLS port that is spoken to in plain HTTP for something that may pass", async () => {
   await using server = await startOpensslServer(await fluentdCertificates());
   const delivery = await fail(`http://localhost:${server.port}${PATH}`);

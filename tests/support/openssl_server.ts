@@ -12,6 +12,8 @@ export interface OpensslServerOptions {
   readonly server: IssuedCertificate;
   /** The authority of the clients. */
   readonly authority: Pick<IssuedCertificate, "certificatePem">;
+  /** Speak nothing newer than TLS 1.2, as Fluentd does unless told otherwise. @default {false} */
+  readonly tls12?: boolean;
 }
 
 /** A running server. */
@@ -30,6 +32,7 @@ export async function startOpensslServer(options: OpensslServerOptions): Promise
     command: "openssl",
     args: [
       ...["s_server", "-accept", "127.0.0.1:0", "-www", "-Verify", "1", "-verify_return_error"],
+      ...(options.tls12 === true ? ["-tls1_2"] : []),
       ...["-alpn", "h2,http/1.1", "-cert", await write("crt", options.server.certificatePem)],
       ...["-key", await write("key", options.server.privateKeyPem)],
       ...["-CAfile", await write("ca", options.authority.certificatePem)],
