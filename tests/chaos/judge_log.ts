@@ -17,6 +17,8 @@ export interface Evidence {
   readonly cutsMs: readonly number[];
   /** Most events of a request. */
   readonly batchEvents: number;
+  /** Most repeats, where the receiver cannot tell which request brought an event. */
+  readonly maxRepeats: number;
   /** Bodies that were longer may have been refused for it. */
   readonly maxBytes: number;
   /** How often bulk export was gained or lost. */
@@ -191,6 +193,9 @@ function judgeRepeats(evidence: Evidence): { problems: string[]; count: number }
       continue;
     }
     problems.push(`Event ${arrival.fields["uid"]} at ${arrival.path} was repeated for no reason`);
+  }
+  if (journal.requests === undefined && count > evidence.maxRepeats) {
+    problems.push(`${count} events were repeated, and at most ${evidence.maxRepeats} may be`);
   }
   return { problems: problems.slice(0, 3), count };
 }

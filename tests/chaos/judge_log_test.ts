@@ -55,6 +55,7 @@ function evidence(
     breaks: [],
     cutsMs: [],
     batchEvents: 2,
+    maxRepeats: 1,
     maxBytes: Infinity,
     modeChanges: 0,
     terminateMayRepeat: false,
@@ -122,4 +123,14 @@ Deno.test("judgeLog() excuses the events of two requests before a kill, and not 
 Deno.test("judgeLog() excuses no repeat after SIGTERM", () => {
   const breaks = [{ atMs: 1500, kind: "terminate" }] as const;
   assert.match(problemsOf(evidence([["ab"], ["cd"], ["cd"]], { breaks })), /for no reason/);
+});
+
+Deno.test("judgeLog() counts repeats where the receiver does not know its requests", () => {
+  const { journal, ...rest } = evidence([["ab"], ["b"], ["cd"]]);
+  const unknown = { ...journal, requests: undefined };
+  assert.deepEqual(judgeLog({ ...rest, journal: unknown }), { problems: [], repeats: 1 });
+  assert.match(
+    problemsOf({ ...rest, journal: unknown, maxRepeats: 0 }),
+    /1 events were repeated, and at most 0 may be/,
+  );
 });

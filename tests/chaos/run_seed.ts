@@ -173,11 +173,22 @@ async function readEvidence(
         s.do === "receiver" && s.fault.kind === "too-large" ? s.fault.maxBytes : Infinity
       ),
     ),
+    maxRepeats: countMostRepeats(world.handler.breaks.length, schedule),
     batchEvents: Number(schedule.settings["fluentd-batch-events"]),
     modeChanges: steps.filter((s) => s.do === "server" && s.fault.kind === "mode").length,
     terminateMayRepeat: steps.some((step) => step.do === "disk" || findsFault(step)),
     logPath: LOG_PATH,
   };
+}
+
+/**
+ * Two requests of each stream for a kill; for a receiver that is away or stands still as many as are
+ * tried meanwhile, of which no answer is heard.
+ */
+function countMostRepeats(breaks: number, { settings, steps }: Schedule): number {
+  const troubles = steps.filter((step) => step.do === "receiver").length;
+  const streams = 2 * Number(settings["concurrency"]) + 1;
+  return (2 * breaks + 4 * troubles) * Number(settings["fluentd-batch-events"]) * streams;
 }
 
 /** Whether the step makes the program look for an event at fault. */
