@@ -53,10 +53,12 @@ const LASTING: readonly { readonly pattern: RegExp; readonly reason: string }[] 
 ];
 
 /**
- * `fetch` tries once more by itself after a connection was lost, and resumes the TLS session for it,
- * which Fluentd refuses: the alert hides the loss that came before.
+ * The receiver let go of an open connection, in whichever of the ways that this shows. `fetch` tries
+ * once more by itself after that, and resumes the TLS session for it, which Fluentd refuses: then an
+ * alert hides the loss that came before.
  */
-const REFUSED_RESUMPTION = /fatal alert: InternalError/;
+const CLOSED =
+  /fatal alert: InternalError|\(SendRequest\): connection error: Connection reset by peer/;
 
 /**
  * Describes an error of `fetch` without its head: that names the URL, which may hold a token, and our
@@ -76,7 +78,7 @@ export function classifyNetworkError(error: unknown): Delivery {
     return { kind: "retry", reason: "no answer in time" };
   }
   const text = describeNetworkError(error);
-  if (REFUSED_RESUMPTION.test(text)) {
+  if (CLOSED.test(text)) {
     return { kind: "retry", reason: "Fluentd closed the connection" };
   }
   const lasting = LASTING.find((row) => row.pattern.test(text));

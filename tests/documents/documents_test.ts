@@ -22,6 +22,7 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--ttl", // tctl auth sign
   "--allow-read", // deno run
   "--allow-write", // deno run
+  "--only", // scripts/bench
   "--max-semi-space-size",
   "--max-old-space-size", // V8
 ]);
