@@ -3,8 +3,10 @@ export type PeerVariable =
   | "AUTHPEER"
   | "CHROMIUM"
   | "DENOKV"
+  | "DENORT_BIN"
   | "FLUENTD_OLDEST"
   | "FLUENTD_NEWEST"
+  | "HELM"
   | "PROMTOOL";
 
 /** Options of `peerTest`. */
