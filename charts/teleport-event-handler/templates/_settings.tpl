@@ -1,0 +1,67 @@
+{{/* The settings file. JSON and TOML agree on how texts, numbers and lists of them are written. */}}
+{{- define "handler.settings" -}}
+{{- $keys := include "handler.fluentd.keys" . | fromYaml -}}
+{{- $handler := .Values.eventHandler -}}
+storage = {{ $handler.storagePath | toJson }}
+timeout = {{ $handler.timeout | toJson }}
+{{- with int $handler.batch }}
+batch = {{ . }}
+{{- end }}
+{{- with $handler.windowSize }}
+window-size = {{ . | toJson }}
+{{- end }}
+{{- with int $handler.concurrency }}
+concurrency = {{ . }}
+{{- end }}
+{{- if $handler.dryRun }}
+dry-run = true
+{{- end }}
+{{- with $handler.types }}
+types = {{ . | toJson }}
+{{- end }}
+{{- with $handler.skipEventTypes }}
+skip-event-types = {{ . | toJson }}
+{{- end }}
+{{- with $handler.skipSessionTypes }}
+skip-session-types = {{ . | toJson }}
+{{- end }}
+{{- with $handler.startTime }}
+start-time = {{ . | toJson }}
+{{- end }}
+{{- if .Values.diagnostics.enabled }}
+diagnostics-addr = {{ printf "%s:%d" .Values.diagnostics.host (int .Values.diagnostics.port) | toJson }}
+{{- end }}
+{{- range $name, $value := $handler.settings }}
+{{ $name }} = {{ $value | toJson }}
+{{- end }}
+
+[teleport]
+addr = {{ include "handler.address" . | toJson }}
+identity = {{ printf "/var/run/secrets/teleport-event-handler/teleport/%s" (include "handler.identitySecretPath" .) | toJson }}
+refresh.enabled = true
+{{- if or $handler.debug .Values.teleport.debug }}
+debug = true
+{{- end }}
+
+[forward.fluentd]
+url = {{ required "fluentd.url is needed, such as https://fluentd.logging.svc:8888/events.log" .Values.fluentd.url | toJson }}
+session-url = {{ required "fluentd.sessionUrl is needed, such as https://fluentd.logging.svc:8888/session" .Values.fluentd.sessionUrl | toJson }}
+{{- range $name, $key := $keys }}
+{{ $name }} = {{ printf "/var/run/secrets/teleport-event-handler/fluentd/%s" $key | toJson }}
+{{- end }}
+{{- with int .Values.fluentd.maxConnections }}
+max-connections = {{ . }}
+{{- end }}
+{{- with $handler.lock }}
+{{- if .enabled }}
+
+[lock]
+enabled = true
+failed-attempts-count = {{ int .failedAttemptsCount }}
+period = {{ .period | toJson }}
+{{- with .for }}
+for = {{ . | toJson }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{ end -}}

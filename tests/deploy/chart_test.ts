@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { parse } from "yaml";
+import { HELM_SECRETS, renderHelmValues } from "../../src/setup/helm_values.ts";
+import { setupOptions } from "../setup/setup_options.ts";
+import { peerTest } from "../support/peer.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
+import {
+  CHART,
+  findManifest,
+  parseManifests,
+  readRendered,
+  renderChart,
+  runHelm,
+  settingsOf,
+  VALUES_NAMES,
+  valuesPath,
+} from "./rendered_chart.ts";
+
+const NEEDS = { needs: ["HELM"] } as const;
+
+const read = (path: string) => Deno.readTextFile(`${CHART}/${path}`);
+
+Deno.test("The chart has the version of the program", async () => {
+  const chart = parse(await read("Chart.yaml"));
+  assert.deepEqual([chart.version, chart.appVersion], [manifest.version, manifest.version]);
+});
+
+for (
+  const [copy, original] of [
+    ["files/rules.yml", "deploy/prometheus/rules.yml"],
+    ["files/dashboard.json", "deploy/grafana/dashboard.json"],
+  ] as const
+) {
+  Deno.test(`charts/…/${copy} is a copy of ${original}`, async () => {
+    assert.equal(await read(copy), await Deno.readTextFile(`${CHART}/../../${original}`));
+  });
+}
+
+Deno.test("The chart knows every value of Teleport's own chart", async () => {
+  const values = parse(await read("values.yaml"));
+  const names = `teleport.address teleport.identitySecretName teleport.identitySecretPath
+    eventHandler.storagePath eventHandler.timeout eventHandler.batch eventHandler.windowSize
+    eventHandler.concurrency eventHandler.debug eventHandler.dryRun eventHandler.types
+    eventHandler.skipEventTypes eventHandler.skipSessionTypes eventHandler.startTime
+    eventHandler.lock.enabled eventHandler.lock.failedAttemptsCount eventHandler.lock.period
+    eventHandler.lock.for fluentd.url fluentd.sessionUrl fluentd.maxConnections
+    fluentd.certificate.secretName fluentd.certificate.caPath fluentd.certificate.certPath
+    fluentd.certificate.keyPath tbot.enabled tbot.clusterName tbot.teleportProxyAddress
+    tbot.teleportAuthAddress tbot.joinMethod tbot.token crd.create crd.namespace
+    crd.tokenSpecOverride certManager.enabled certManager.dnsNames certManager.ipAddresses
+    certManager.ttl certManager.renewBefore certManager.issuer.create certManager.issuer.name
+    persistentVolumeClaim.enabled persistentVolumeClaim.size persistentVolumeClaim.storageClassName
+    persistentVolumeClaim.existingClaim persistentVolumeClaim.volumeName tls.existingCASecretName
+    image.repository image.pullPolicy image.tag imagePullSecrets nameOverride fullnameOverride
+    podSecurityContext securityContext resources nodeSelector tolerations affinity volumes
+    volumeMounts annotations.config annotations.deployment annotations.pod annotations.certSecret
+    extraLabels.config extraLabels.deployment extraLabels.pod extraLabels.certSecret extraArgs
+    extraEnv podAnnotations`.split(/\s+/);
+  for (const name of names) {
+    const value = name.split(".").reduce((at, key) => at?.[key], values);
+    assert.notEqual(value, undefined, name);
+  }
+});
+
+peerTest("helm lint has nothing to say", NEEDS, async () => {
+  for (const name of VALUES_NAMES) {
+    const { code, stdout } = await runHelm("lint", "--strict", CHART, "-f", valuesPath(name));
+    assert.equal(code, 0, stdout);
+    assert.doesNotMatch(stdout, /\[(WARNING|ERROR)\]/);
+  }
+});
+
+for (const name of VALUES_NAMES) {
+  peerTest(`Helm renders values/${name}.yaml as tests/deploy/rendered has it`, NEEDS, async () => {
+    const { stderr, stdout } = await renderChart("--values", valuesPath(name));
+    assert.equal(stderr, "");
+    assert.equal(stdout, readRendered(name), "scripts/render-chart renders it anew");
+  });
+}
+
+/** Values that the chart cannot do with, and what Helm says then. */
+const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
+  [["teleport.address="], /teleport\.address is needed: host and port of Teleport/],
+  [["teleport.address=teleport.example.com"], /teleport\.address: Does not match pattern/],
+  [["teleport.identitySecretName="], /identitySecretName is needed.*or set tbot\.enabled/],
+  [["fluentd.url="], /fluentd\.url is needed/],
+  [["fluentd.sessionUrl="], /fluentd\.sessionUrl is needed/],
+  [["fluentd.certificate.secretName="], /secretName is needed.*or set certManager\.enabled/],
+  [["eventHandler.timout=5s"], /Additional property timout is not allowed/],
+  [["eventhandler.timeout=5s"], /Additional property eventhandler is not allowed/],
+  [["eventHandler.timeout=5 s"], /eventHandler\.timeout: Does not match pattern/],
+  [["eventHandler.batch=-1"], /eventHandler\.batch: Must be greater than or equal to 0/],
+  [["eventHandler.startTime=yesterday"], /eventHandler\.startTime: Does not match pattern/],
+  [["diagnostics.port=80"], /diagnostics\.port: Must be greater than or equal to 1024/],
+  [["serviceMonitor.enabled=true", "diagnostics.enabled=false"], /needs diagnostics\.enabled/],
+  [["certManager.enabled=true"], /certManager\.dnsNames or certManager\.ipAddresses is needed/],
+  [["crd.create=true"], /crd\.create needs tbot\.enabled/],
+  [["tbot.enabled=true"], /tbot\./],
+  [
+    [
+      "tbot.enabled=true",
+      "tbot.clusterName=c",
+      "tbot.imageTag=1.0.0",
+      "tbot.teleportProxyAddress=a:1",
+      "tbot.teleportAuthAddress=b:1",
+    ],
+    /exclude each other/,
+  ],
+];
+
+for (const [settings, said] of REFUSED) {
+  peerTest(`The chart refuses ${settings.join(", ")} and says why`, NEEDS, async () => {
+    const sets = settings.flatMap((setting) => ["--set", setting]);
+    const { code, stderr } = await renderChart("--values", valuesPath("least"), ...sets);
+    assert.notEqual(code, 0);
+    assert.match(stderr, said);
+  });
+}
+
+peerTest(
+  "The chart takes the values that configure writes for Teleport's own chart",
+  NEEDS,
+  async () => {
+    await using folder = await temporaryFolder();
+    const path = folder.join("values.yaml");
+    await Deno.writeTextFile(path, renderHelmValues(setupOptions("certs", { autoLock: true })));
+    const { stderr, stdout } = await renderChart("--values", path);
+    assert.equal(stderr, "");
+    const manifests = parseManifests(stdout);
+    const { volumes } = findManifest(manifests, "Deployment").spec.template.spec;
+    assert.deepEqual(
+      volumes.flatMap(({ secret }: { secret?: { secretName: string } }) =>
+        secret?.secretName ?? []
+      ),
+      [HELM_SECRETS.identity, HELM_SECRETS.client],
+    );
+    assert.match(settingsOf(manifests), /\[lock\]\nenabled = true/);
+    assert.match(settingsOf(manifests), /\/fluentd\/client\.crt"/);
+  },
+);
+
+peerTest("The chart brings Grafana's dashboard whole", NEEDS, async () => {
+  const { stdout } = await renderChart(
+    "--values",
+    valuesPath("least"),
+    "--set",
+    "grafanaDashboard.enabled=true",
+  );
+  const { data, metadata } = findManifest(parseManifests(stdout), "ConfigMap", "-dashboard");
+  assert.deepEqual(
+    JSON.parse(data["teleport-event-handler.json"]),
+    JSON.parse(await read("files/dashboard.json")),
+  );
+  assert.equal(metadata.labels["grafana_dashboard"], "1");
+});
+
+peerTest(
+  "A volume of the values that is mounted at the storage path takes the place of the claim",
+  NEEDS,
+  async () => {
+    await using folder = await temporaryFolder();
+    const path = folder.join("values.json");
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        volumes: [{ name: "mine", persistentVolumeClaim: { claimName: "mine" } }],
+        volumeMounts: [{
+          name: "mine",
+          mountPath: "/var/lib/teleport/plugins/event-handler/storage",
+        }],
+      }),
+    );
+    const { stdout } = await renderChart("--values", valuesPath("least"), "--values", path);
+    const manifests = parseManifests(stdout);
+    assert.ok(manifests.every(({ kind }) => kind !== "PersistentVolumeClaim"));
+    const { containers, volumes } = findManifest(manifests, "Deployment").spec.template.spec;
+    const names = (list: readonly { name: string }[]) => list.map(({ name }) => name);
+    assert.deepEqual(names(volumes), [
+      "settings",
+      "teleport-identity",
+      "fluentd-certificate",
+      "mine",
+    ]);
+    assert.deepEqual(names(containers[0].volumeMounts), names(volumes));
+  },
+);
+
+peerTest("Names of a long release stay whole and within 63 characters", NEEDS, async () => {
+  const { stdout } = await runHelm(
+    "template",
+    "a".repeat(53),
+    CHART,
+    "-f",
+    valuesPath("everything"),
+  );
+  const names = parseManifests(stdout).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  assert.deepEqual(names, [...new Set(names)]);
+  for (const name of names) assert.match(name, /^\w+ [a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/);
+});
