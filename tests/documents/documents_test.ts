@@ -22,7 +22,14 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--ttl", // tctl auth sign
   "--allow-read", // deno run
   "--allow-write", // deno run
-  "--only", // scripts/bench
+  "--only", // scripts/bench, like the next one
+  "--gate",
+  "--allow-env", // deno run, like the next ones
+  "--allow-all",
+  "--cpu-prof",
+  "--cpu-prof-dir",
+  "--cpu-prof-flamegraph",
+  "--cpu-prof-md",
   "--max-semi-space-size",
   "--max-old-space-size", // V8
 ]);
