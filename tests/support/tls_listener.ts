@@ -42,6 +42,9 @@ interface RemotePlace {
 /** Time that a client's closing may need to come through, before it counts as a leak. */
 const LEAK_GRACE_MS = 2000;
 
+/** After so long an end that has not closed will not close by itself. */
+const STUCK_MS = 1000;
+
 /** See the head of this file. */
 export class TlsListener {
   readonly #options: TlsListenerOptions;
@@ -118,8 +121,12 @@ export class TlsListener {
       new Promise<void>((resolve) => server.close(() => resolve()))
     );
     this.drop();
-    for (const socket of this.#inner) socket.destroy();
+    // To destroy a socket below a TLS session in use may end the runtime: only what is stuck is.
+    const timer = setTimeout(() => {
+      for (const socket of this.#inner) socket.destroy();
+    }, STUCK_MS);
     await Promise.all(closed);
+    clearTimeout(timer);
   }
 
   /** Resets every connection, as a broken network does. */
