@@ -34,6 +34,7 @@ usage() {
 find_platform() {
   system=$(uname -s)
   machine=$(uname -m)
+  unsupported="There is no executable for $system on $machine; run it from source: https://github.com/$repository"
   # A shell that is itself translated says that the machine is an older one.
   if [ "$system" = Darwin ] && [ "$(sysctl -n sysctl.proc_translated 2> /dev/null || true)" = 1 ]; then
     machine=arm64
@@ -41,7 +42,7 @@ find_platform() {
   case $machine in
     x86_64 | amd64) machine=amd64 ;;
     aarch64 | arm64) machine=arm64 ;;
-    *) fail "There is no executable for $system on $machine; run it from source: https://github.com/$repository" ;;
+    *) fail "$unsupported" ;;
   esac
   case $system in
     Linux)
@@ -52,7 +53,7 @@ find_platform() {
     MINGW* | MSYS* | CYGWIN*)
       fail "On Windows, download the archive for windows-amd64 and put the program where you want it: $url"
       ;;
-    *) fail "There is no executable for $system on $machine; run it from source: https://github.com/$repository" ;;
+    *) fail "$unsupported" ;;
   esac
 }
 
@@ -66,20 +67,17 @@ refuse_musl() {
 # download URL FILE
 download() {
   if has curl; then
-    case $1 in
-      https:*) set -- "$1" "$2" --proto '=https' ;;
-      *) set -- "$1" "$2" ;;
-    esac
-    from=$1
-    to=$2
-    shift 2
-    if [ -t 2 ]; then set -- "$@" --progress-bar; else set -- "$@" --silent --show-error; fi
-    curl --fail --location --retry 3 --connect-timeout 30 "$@" --output "$to" "$from"
+    protocols=http,https
+    case $1 in https:*) protocols=https ;; esac
+    progress=--silent
+    [ ! -t 2 ] || progress=--progress-bar
+    curl --fail --location --show-error "$progress" --proto "=$protocols" --retry 3 \
+      --connect-timeout 30 --output "$2" "$1"
   elif has wget; then
     wget -q -t 3 -T 30 -O "$2" "$1"
   else
     fail "Neither curl nor wget is there to download with: install one of them"
-  fi || fail "Cannot download $1${3:-}"
+  fi || fail "Cannot download $1: is there such a release, and does the network need a proxy (https_proxy)?"
 }
 
 sha256_of() {
