@@ -17,6 +17,9 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--print",
   "--soak",
   "--kill-in-a-row",
+  "--prefix", // install.sh
+  "--version", // install.sh
+  "--target", // scripts/compile
   "--dns-names", // configure
   "--format", // tctl auth sign
   "--ttl", // tctl auth sign
@@ -34,7 +37,8 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--max-old-space-size", // V8
 ]);
 /** Lines of code blocks that call other programs. */
-const OTHER_PROGRAM = /^\s*(?:curl|deno|docker|git|jq|openssl|tctl|scripts\/(?!run start))\b/;
+const OTHER_PROGRAM =
+  /^\s*(?:curl|deno|docker|gh|git|helm|jq|kubectl|openssl|sha256sum|systemctl|tctl|scripts\/(?!run start))\b/;
 
 for (const document of DOCUMENTS) {
   Deno.test(`${document.path} links to what is there`, async () => {
@@ -65,7 +69,7 @@ for (const document of DOCUMENTS) {
 
   Deno.test(`${document.path} names files that exist`, async () => {
     for (const span of document.spans) {
-      if (/^(src|tests|scripts|docs|proto)(\/[\w.-]+)+$/.test(span)) {
+      if (/^(src|tests|scripts|docs|proto|deploy|charts)(\/[\w.-]+)+$/.test(span)) {
         await Deno.stat(`${ROOT}${span}`).catch(() => assert.fail(`There is no ${span}`));
       } else if (/^[\w-]+\.ts$/.test(span) && span !== "utils.ts" && span !== "main.ts") {
         assert.ok(SOURCES.some((file) => file.endsWith(`/${span}`)), `There is no ${span}`);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import manifest from "../../deno.json" with { type: "json" };
 import { archiveName, executableName, TARGETS } from "../../scripts/release/targets.ts";
+import { readDocuments } from "../documents/documents.ts";
 import { FileServer } from "../support/file_server.ts";
 import { TestProcess } from "../support/process.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -375,4 +376,17 @@ Deno.test("Archives have the layout of the official event handler, and are the s
   assert.deepEqual(names, [ARCHIVE, executableName(TARGET), "install.sh"].sort());
   await new Deno.Command(`${ROOT}scripts/package`, { args: [folder] }).output();
   assert.equal(await Deno.readTextFile(`${folder}/SHA256SUMS`), sums);
+});
+
+Deno.test("Every document names the repository that install.sh downloads from", async () => {
+  const script = await Deno.readTextFile(`${ROOT}scripts/install.sh`);
+  const [, repository] = /^repository=(\S+)$/m.exec(script)!;
+  let count = 0;
+  for (const { path, text } of await readDocuments()) {
+    for (const [, named] of text.matchAll(/github\.com\/([\w-]+\/teleport-event-handler)\b/g)) {
+      assert.equal(named, repository, path);
+      count++;
+    }
+  }
+  assert.ok(count >= 3, "the search finds nothing");
 });
