@@ -9,16 +9,16 @@ export const HELM_SECRETS = {
   client: "teleport-plugin-event-handler-client-tls",
 } as const;
 
-/** Renders the values for Teleport's chart `teleport-plugin-event-handler`. */
+/** Renders the values for our chart, and for Teleport's own, which has the same names. */
 export function renderHelmValues(options: SetupOptions): string {
   const { names } = options;
   const url = receiverUrl(options);
   const path = eventsPath(options);
-  return `# Values for the Helm chart teleport-plugin-event-handler.
+  return `# Values for this program's Helm chart, charts/teleport-event-handler, and for Teleport's own,
+# teleport-plugin-event-handler: the names are the same.
 eventHandler:
   storagePath: /var/lib/teleport/plugins/event-handler/storage
   timeout: 10s
-  batch: 20
 ${options.autoLock ? "  lock:\n    enabled: true\n" : ""}
 teleport:
   address: ${quote(options.address)}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { buildEvents } from "../support/events.ts";
+import { freePort } from "../support/diagnostics_client.ts";
+import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
+import { peerTest } from "../support/peer.ts";
+import { FLUENT_CONF } from "../../src/setup/fluent_conf.ts";
+import { HANDLER_TOML } from "../../src/setup/handler_toml.ts";
+import { dockerPath, finalStage, readDockerfile, valueOf, wordsOf } from "./dockerfile.ts";
+import { ImageRig } from "./image_rig.ts";
+
+const STATE = "/var/lib/teleport-event-handler";
+const stage = finalStage(readDockerfile("Dockerfile"));
+
+Deno.test("deploy/docker/Dockerfile.build ends as deploy/docker/Dockerfile does", () => {
+  assert.deepEqual(finalStage(readDockerfile("Dockerfile.build")), stage);
+});
+
+Deno.test("The image needs no shell, and runs as a user without rights", () => {
+  assert.equal(valueOf(stage, "FROM"), "gcr.io/distroless/cc-debian12:nonroot");
+  assert.match(valueOf(stage, "USER"), /^[1-9]\d*:[1-9]\d*$/);
+  for (const name of ["ENTRYPOINT", "CMD", "HEALTHCHECK"]) {
+    assert.ok(wordsOf(stage, name).length > 0, name);
+  }
+  assert.ok(stage.every(({ name }) => name !== "RUN"));
+});
+
+Deno.test("The image's volume belongs to its user, and no base is taken by the tag latest", () => {
+  const copies = stage.filter(({ name }) => name === "COPY").map(({ value }) => value);
+  const user = valueOf(stage, "USER");
+  assert.deepEqual(copies, [
+    "--from=layout /image/ /",
+    `--from=layout --chown=${user} /state/ /var/lib/`,
+  ]);
+  assert.deepEqual(JSON.parse(valueOf(stage, "VOLUME")), [STATE]);
+  for (const file of ["Dockerfile", "Dockerfile.build"]) {
+    const bases = readDockerfile(file).filter(({ name }) => name === "FROM");
+    for (const { value } of bases) assert.match(value, /^(--\S+ )?\S+:(?!latest)\S+( AS \w+)?$/);
+  }
+});
+
+Deno.test("compose.yml mounts files that configure writes, and grants nothing", async () => {
+  const { services } = parse(await Deno.readTextFile(dockerPath("compose.yml")));
+  const { fluentd, "teleport-event-handler": handler } = services;
+  const mounted = fluentd.volumes.map((volume: string) => volume.split(":")[0]);
+  assert.deepEqual(mounted, ["./ca.crt", "./server.crt", "./server.key", `./${FLUENT_CONF}`]);
+  assert.deepEqual(handler.volumes, [".:/etc/teleport-event-handler"]);
+  assert.equal(
+    valueOf(stage, "ENV"),
+    `FDFWD_CONFIG=/etc/teleport-event-handler/${HANDLER_TOML}`,
+  );
+  assert.deepEqual([handler.read_only, handler.cap_drop], [true, ["ALL"]]);
+  for (const service of [fluentd, handler]) {
+    assert.equal(service.restart, "unless-stopped");
+    assert.ok(service.user.startsWith("${RUN_AS:?"));
+  }
+});
+
+Deno.test("deploy/docker has nothing that is not tried", () => {
+  const names = [...Deno.readDirSync(dockerPath("."))].map(({ name }) => name).sort();
+  assert.deepEqual(names, [
+    "Dockerfile",
+    "Dockerfile.build",
+    "Dockerfile.build.dockerignore",
+    "compose.yml",
+  ]);
+});
+
+const canChangeRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+const AS_ROOT = canChangeRoot ? "" : " [needs Linux and root]";
+
+/** Registers a test of what the image runs; it needs root to mount and to change the root folder. */
+function imageTest(name: string, fn: (image: ImageRig) => Promise<void>): void {
+  const title = `${name}${AS_ROOT}`;
+  if (!canChangeRoot) return Deno.test({ name: title, ignore: true, fn() {} });
+  peerTest(
+    title,
+    { needs: ["DENORT_BIN"] },
+    async () => await fn(await (image ??= ImageRig.open())),
+  );
+}
+
+/** Laid out by the first test that asks for it. */
+let image: Promise<ImageRig> | undefined;
+Deno.test.afterAll(async () => {
+  await (await image)?.[Symbol.asyncDispose]();
+});
+
+async function listNames(folder: string): Promise<readonly string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+}
+
+/** Settings as configure writes them, with relative paths, in a folder of a user's own. */
+async function settle(peers: FakePeers, uid: number, storage: string): Promise<number> {
+  const port = freePort();
+  const text = (await Deno.readTextFile(peers.config))
+    .replaceAll(`${peers.folder}/`, "")
+    .replace('storage = "storage"', `storage = "${storage}"\ndiagnostics-addr = "0.0.0.0:${port}"`);
+  await Deno.writeTextFile(peers.config, text);
+  for (const name of await listNames(peers.folder)) {
+    await Deno.chown(`${peers.folder}/${name}`, uid, uid);
+  }
+  await Deno.chown(peers.folder, uid, uid);
+  return port;
+}
+
+imageTest(
+  "The image forwards events, keeps its position in the volume, and tells its health, with a read-only root",
+  async (image) => {
+    const events = buildEvents({ count: 30 });
+    await using peers = await startFakePeers({ events });
+    const port = await settle(peers, 65532, STATE);
+    const settings = peers.folder;
+    const words = [...wordsOf(stage, "ENTRYPOINT"), ...wordsOf(stage, "CMD")];
+    await using handler = image.run({
+      settings,
+      args: [...words, "--start-time", "2021-01-01T00:00:00Z"],
+    });
+    await handler.waitForLine(/Caught up/);
+    assert.equal(peers.receiver.events.length, events.length);
+
+    const probe = wordsOf(stage, "HEALTHCHECK");
+    for (const args of [probe, [...probe, "--ready"]]) {
+      await using check = image.run({ settings, args });
+      assert.deepEqual(await check.waitForExit(), { code: 0, signal: null });
+      assert.match(
+        check.stdout.join(),
+        new RegExp(`^http://127\\.0\\.0\\.1:${port}/\\w+ says ok$`),
+      );
+    }
+    handler.kill("SIGTERM");
+    assert.deepEqual(await handler.waitForExit(), { code: 0, signal: null });
+    const [folder] = await listNames(image.state);
+    const { mode, uid } = await Deno.stat(`${image.state}/${folder}/state.kv`);
+    assert.deepEqual([uid, mode! & 0o777], [65532, 0o600]);
+    assert.deepEqual(handler.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
+
+    await using after = image.run({ settings, args: probe });
+    assert.equal((await after.waitForExit()).code, 1);
+  },
+);
+
+imageTest(
+  "The image takes the folder of configure at /etc/teleport-event-handler, as the user who owns it",
+  async (image) => {
+    const events = buildEvents({ count: 5 });
+    await using peers = await startFakePeers({ events });
+    await settle(peers, 12345, "./storage");
+    await using handler = image.run({
+      settings: peers.folder,
+      user: "12345:12345",
+      args: [
+        ...wordsOf(stage, "ENTRYPOINT"),
+        ...["start", "--config", "/etc/teleport-event-handler/teleport-event-handler.toml"],
+        ...["--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event"],
+      ],
+    });
+    const { code } = await handler.waitForExit();
+    assert.equal(code, 0, handler.stderr.join("\n"));
+    assert.equal(peers.receiver.events.length, events.length);
+    const [folder] = await listNames(`${peers.folder}/storage`);
+    assert.equal((await Deno.stat(`${peers.folder}/storage/${folder}/state.kv`)).uid, 12345);
+  },
+);
+
+imageTest(
+  "The image trusts authorities that SSL_CERT_FILE names, as the chart's tls.existingCASecretName sets it",
+  async (image) => {
+    const events = buildEvents({ count: 5 });
+    await using peers = await startFakePeers({ events });
+    await settle(peers, 12345, "./storage");
+    const text = await Deno.readTextFile(peers.config);
+    const [line, authority] = /^ca = "(.*)"\n/m.exec(text)!;
+    await Deno.writeTextFile(peers.config, text.replace(line, ""));
+    const trust = {
+      DENO_TLS_CA_STORE: "mozilla,system",
+      SSL_CERT_FILE: `/etc/teleport-event-handler/${authority}`,
+    };
+    const args = [
+      ...wordsOf(stage, "ENTRYPOINT"),
+      ...["start", "--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event", "--fail-fast"],
+    ];
+    for (const [env, code] of [[{}, 1], [trust, 0]] as const) {
+      await using handler = image.run({ settings: peers.folder, user: "12345:12345", args, env });
+      assert.equal((await handler.waitForExit()).code, code, handler.stderr.join("\n"));
+    }
+    assert.equal(peers.receiver.events.length, events.length);
+  },
+);
