@@ -34,6 +34,10 @@ ESCAPES[0x0d] = 0x72;
 ESCAPES[0x22] = 0x22;
 ESCAPES[0x5c] = 0x5c;
 
+/** 1 for each byte that stands for itself in a JSON string. */
+const PLAIN = new Uint8Array(256);
+for (let c = 0x20; c < 0x80; c++) PLAIN[c] = ESCAPES[c] === 0 ? 1 : 0;
+
 /**
  * Writes Structs as JSON into pieces of memory that it hands out bit by bit: what `write` returns is
  * never written again.
@@ -43,16 +47,21 @@ export class StructJsonWriter {
   #view: DataView = new DataView(this.#in.buffer);
   #pos = 0;
   #out: Uint8Array = new Uint8Array(CHUNK_BYTES);
+  #outView = new DataView(this.#out.buffer);
   #start = 0;
   #len = 0;
 
   /** Writes one Struct. @throws {StructError} */
   write(struct: Uint8Array): Uint8Array {
-    this.#in = struct;
-    this.#view = new DataView(struct.buffer, struct.byteOffset, struct.byteLength);
-    this.#pos = 0;
+    const { buffer, byteOffset, byteLength } = struct;
+    // The events of a page are parts of one message.
+    if (buffer !== this.#in.buffer) {
+      this.#in = new Uint8Array(buffer);
+      this.#view = new DataView(buffer);
+    }
+    this.#pos = byteOffset;
     this.#len = this.#start;
-    this.#struct(struct.length, 1);
+    this.#struct(byteOffset + byteLength, 1);
     const json = this.#out.subarray(this.#start, this.#len);
     this.#start = this.#len;
     return json;
@@ -183,43 +192,42 @@ export class StructJsonWriter {
   /** Writes the bytes from the current place to `end` as a JSON string, checking that they are UTF-8. */
   #string(end: number): void {
     const input = this.#in;
-    let from = this.#pos;
-    this.#reserve(end - from + 2);
+    let i = this.#pos;
+    // Room for one byte of output a byte of input, and the quotes; an escape makes room for itself.
+    if (this.#len + end - i + 2 > this.#out.length) this.#reserve(end - i + 2);
     let out = this.#out;
+    let outView = this.#outView;
     let len = this.#len;
+    const view = this.#view;
     out[len++] = 0x22;
-    for (let i = from; i < end;) {
+    while (i < end) {
+      if (i + 4 <= end) {
+        const word = view.getInt32(i, true);
+        if (isPlainWord(word)) {
+          outView.setInt32(len, word, true);
+          i += 4;
+          len += 4;
+          continue;
+        }
+      }
       const byte = input[i]!;
-      if (byte >= 0x80) {
-        i += this.#utf8Length(i, end);
-        continue;
-      }
-      const escape = ESCAPES[byte]!;
-      if (escape === 0) {
+      if (PLAIN[byte] === 1) {
+        out[len++] = byte;
         i++;
-        continue;
-      }
-      len = copy(input, from, i, out, len);
-      // Room was made for one byte of output a byte of input; an escape takes up to six.
-      if (len + 7 + end - i > out.length) {
-        this.#len = len;
-        this.#reserve(7 + (end - i) * 2);
-        out = this.#out;
-        len = this.#len;
-      }
-      out[len++] = 0x5c;
-      if (escape === 1) {
-        out[len++] = 0x75;
-        out[len++] = 0x30;
-        out[len++] = 0x30;
-        out[len++] = LOWER_HEX.charCodeAt(byte >> 4);
-        out[len++] = LOWER_HEX.charCodeAt(byte & 15);
+      } else if (byte >= 0x80) {
+        for (const next = i + this.#utf8Length(i, end); i < next; i++) out[len++] = input[i]!;
       } else {
-        out[len++] = escape;
+        if (len + 7 + end - i > out.length) {
+          this.#len = len;
+          this.#reserve(7 + (end - i) * 2);
+          out = this.#out;
+          outView = this.#outView;
+          len = this.#len;
+        }
+        len = putEscape(byte, out, len);
+        i++;
       }
-      from = ++i;
     }
-    len = copy(input, from, end, out, len);
     out[len++] = 0x22;
     this.#len = len;
     this.#pos = end;
@@ -311,17 +319,32 @@ export class StructJsonWriter {
     const out = new Uint8Array(Math.max(CHUNK_BYTES, (written + bytes) * 2));
     out.set(this.#out.subarray(this.#start, this.#len));
     this.#out = out;
+    this.#outView = new DataView(out.buffer);
     this.#start = 0;
     this.#len = written;
   }
 }
 
-/** Copies `input[from, to)` to `out` at `len` and returns where it ends. */
-function copy(input: Uint8Array, from: number, to: number, out: Uint8Array, len: number): number {
-  if (to - from > 48) {
-    out.set(input.subarray(from, to), len);
-    return len + to - from;
+/** Writes the escape of a byte to `out` at `len` and returns where it ends. */
+function putEscape(byte: number, out: Uint8Array, len: number): number {
+  const escape = ESCAPES[byte]!;
+  out[len++] = 0x5c;
+  if (escape !== 1) {
+    out[len++] = escape;
+    return len;
   }
-  while (from < to) out[len++] = input[from++]!;
+  out[len++] = 0x75;
+  out[len++] = 0x30;
+  out[len++] = 0x30;
+  out[len++] = LOWER_HEX.charCodeAt(byte >> 4);
+  out[len++] = LOWER_HEX.charCodeAt(byte & 15);
   return len;
+}
+
+/** Whether four bytes stand for themselves in a JSON string; also false for a few that do. */
+function isPlainWord(word: number): boolean {
+  const quote = word ^ 0x22222222;
+  const backslash = word ^ 0x5c5c5c5c;
+  return ((word | (word - 0x20202020) | ((quote - 0x01010101) & ~quote) |
+    ((backslash - 0x01010101) & ~backslash)) & 0x80808080) === 0;
 }

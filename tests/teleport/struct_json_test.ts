@@ -157,6 +157,30 @@ Deno.test("StructJsonWriter.write() copes with strings of megabytes that need es
   assert.equal(write(encode({ long, after: 1 })), JSON.stringify({ long, after: 1 }));
 });
 
+Deno.test("StructJsonWriter.write() writes Structs that are parts of one message, wherever they lie", () => {
+  const values = [
+    "plain",
+    'a "quote"',
+    "\\",
+    "\u{1f600} four",
+    "",
+    "tab\tin the middle of a long text",
+  ];
+  const structs = values.map((value) => encode({ [value]: value, n: value.length }));
+  const message = new Uint8Array(structs.reduce((sum, { length }) => sum + length + 3, 0));
+  let at = 0;
+  const parts = structs.map((struct) => {
+    message.set(struct, at += 3);
+    return message.subarray(at, at += struct.length);
+  });
+  const writer = new StructJsonWriter();
+  const texts = parts.map((part) => new TextDecoder().decode(writer.write(part)));
+  assert.deepEqual(
+    texts.map((text) => JSON.parse(text)),
+    values.map((value) => ({ [value]: value, n: value.length })),
+  );
+});
+
 Deno.test("StructJsonWriter.write() never changes what it returned before", () => {
   const writer = new StructJsonWriter();
   const expected: string[] = [];
