@@ -42,6 +42,19 @@ export interface Confinement {
  */
 export const CONFINED_USER = Deno.uid() === 0 ? 65534 : Deno.uid();
 
+/** Why nothing can be confined here; undefined where it can. */
+export async function findConfinementObstacle(): Promise<string | undefined> {
+  if (Deno.build.os !== "linux") return "not Linux";
+  for (const [command, ...args] of [[...AS_ROOT, "true"], ["strace", "--version"]]) {
+    const runs = await new Deno.Command(command!, { args }).output()
+      .then(({ success }) => success, () => false);
+    if (!runs) return `'${command}' does not work`;
+  }
+  return undefined;
+}
+
+const AS_ROOT = Deno.uid() === 0 ? [] : ["sudo", "-n"];
+
 /** A file system that nobody can write to but for one folder, a user without rights, no variables. */
 const CONFINE = `
 writable=$1 user=$2; shift 2
@@ -57,7 +70,7 @@ exec setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs "$@"
 export function startConfined(confinement: Confinement): TestProcess {
   const { args, cwd, env, program, trace, writable } = confinement;
   const [command = "", ...rest] = [
-    ...(Deno.uid() === 0 ? [] : ["sudo", "-n"]),
+    ...AS_ROOT,
     ...["strace", "--follow-forks", "--seccomp-bpf", "-qq", "-s", "4096"],
     ...["-e", "trace=execve,open,openat,creat,connect,mkdir,unlink,rename", "-o", trace],
     ...["unshare", "--mount", "sh", "-euc", CONFINE, "confine", writable, String(CONFINED_USER)],
