@@ -198,3 +198,37 @@ peerTest("Names of a long release stay whole and within 63 characters", NEEDS, a
   assert.deepEqual(names, [...new Set(names)]);
   for (const name of names) assert.match(name, /^\w+ [a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/);
 });
+
+for (
+  const [name, has, hasNot] of [
+    ["least", ["every pod of the cluster reaches them", "port-forward"], ["WARNING"]],
+    ["bare", ["WARNING: there is no volume"], ["port-forward"]],
+  ] as const
+) {
+  peerTest(
+    `What the chart says after an installation fits values/${name}.yaml`,
+    NEEDS,
+    async () => {
+      const notes = await renderNotes(name);
+      for (const words of has) assert.ok(notes.includes(words), notes);
+      for (const words of hasNot) assert.ok(!notes.includes(words), notes);
+      for (const line of notes.split("\n")) assert.ok(line.length <= 100, line);
+    },
+  );
+}
+
+/** Helm prints the notes to none but a cluster, so they are rendered as part of an object. */
+async function renderNotes(name: string): Promise<string> {
+  await using folder = await temporaryFolder();
+  const { code } = await new Deno.Command("cp", { args: ["-R", CHART, folder.path] }).output();
+  assert.equal(code, 0);
+  const chart = folder.join("teleport-event-handler");
+  const notes = (await read("templates/NOTES.txt")).replace(/^{{-/, "{{");
+  await Deno.writeTextFile(
+    `${chart}/templates/notes.yaml`,
+    `kind: Notes\nmetadata: { name: notes }\nnotes: |\n${notes.replaceAll(/^/gm, "  ")}`,
+  );
+  const { stderr, stdout } = await runHelm("template", "audit", chart, "-f", valuesPath(name));
+  assert.equal(stderr, "");
+  return findManifest(parseManifests(stdout), "Notes")["notes"];
+}

@@ -6,6 +6,7 @@ import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { peerTest } from "../support/peer.ts";
 import { FLUENT_CONF } from "../../src/setup/fluent_conf.ts";
 import { HANDLER_TOML } from "../../src/setup/handler_toml.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary_folder.ts";
 import { dockerPath, finalStage, readDockerfile, valueOf, wordsOf } from "./dockerfile.ts";
 import { ImageRig } from "./image_rig.ts";
 
@@ -38,6 +39,29 @@ Deno.test("The image's volume belongs to its user, and no base is taken by the t
     for (const { value } of bases) assert.match(value, /^(--\S+ )?\S+:(?!latest)\S+( AS \w+)?$/);
   }
 });
+
+for (
+  const [architecture, machine] of [["amd64", "x86_64"], ["arm64", "aarch64"], [
+    "riscv64",
+    "",
+  ]] as const
+) {
+  const outcome = machine === "" ? "is refused by name" : `gets the executable for ${machine}`;
+  Deno.test(`An image for ${architecture} ${outcome}`, async () => {
+    await using folder = await temporaryFolder();
+    const { code, stderr } = await layOut(folder, architecture);
+    if (machine === "") {
+      assert.equal(stderr, "There is no executable for riscv64\n");
+      return assert.equal(code, 1);
+    }
+    assert.deepEqual([code, stderr], [0, ""]);
+    const program = folder.join("image/usr/local/bin/teleport-event-handler");
+    assert.equal(await Deno.readTextFile(program), machine);
+    assert.equal((await Deno.stat(program)).mode! & 0o777, 0o755);
+    const state = folder.join("state/teleport-event-handler");
+    assert.equal((await Deno.stat(state)).mode! & 0o777, 0o700);
+  });
+}
 
 Deno.test("compose.yml mounts files that configure writes, and grants nothing", async () => {
   const { services } = parse(await Deno.readTextFile(dockerPath("compose.yml")));
@@ -85,6 +109,22 @@ let image: Promise<ImageRig> | undefined;
 Deno.test.afterAll(async () => {
   await (await image)?.[Symbol.asyncDispose]();
 });
+
+/** Does what the layout stage does, in a folder, with executables that are none. */
+async function layOut(folder: TemporaryFolder, architecture: string) {
+  await Deno.mkdir(folder.join("executables"));
+  for (const machine of ["x86_64", "aarch64"]) {
+    const name = `teleport-event-handler-${machine}-unknown-linux-gnu`;
+    await Deno.writeTextFile(folder.join(`executables/${name}`), machine);
+  }
+  const script = valueOf(readDockerfile("Dockerfile"), "RUN")
+    .replaceAll(/(?<=[\s"])(?=\/(executables|image|state)\/)/g, folder.path);
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-euc", script],
+    env: { TARGETARCH: architecture },
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
 
 async function listNames(folder: string): Promise<readonly string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
