@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { setupOptions } from "../setup/setup_options.ts";
 import { buildEvents } from "../support/events.ts";
 import { freePort } from "../support/diagnostics_client.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { peerTest } from "../support/peer.ts";
 import { FLUENT_CONF } from "../../src/setup/fluent_conf.ts";
-import { HANDLER_TOML } from "../../src/setup/handler_toml.ts";
+import { HANDLER_TOML, renderHandlerToml } from "../../src/setup/handler_toml.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary_folder.ts";
 import { dockerPath, finalStage, readDockerfile, valueOf, wordsOf } from "./dockerfile.ts";
 import { ImageRig } from "./image_rig.ts";
@@ -73,6 +74,9 @@ Deno.test("compose.yml mounts files that configure writes, and grants nothing", 
     valueOf(stage, "ENV"),
     `FDFWD_CONFIG=/etc/teleport-event-handler/${HANDLER_TOML}`,
   );
+  const [name] = Object.keys(services);
+  const text = renderHandlerToml(setupOptions("audit", { dnsNames: [name!] }));
+  assert.ok(text.includes(`"https://${name}:8888/events.log"`), text);
   assert.deepEqual([handler.read_only, handler.cap_drop], [true, ["ALL"]]);
   for (const service of [fluentd, handler]) {
     assert.equal(service.restart, "unless-stopped");
