@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-console
 /** Makes the executables; scripts/compile starts it. */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import manifest from "../../deno.json" with { type: "json" };
@@ -30,6 +31,11 @@ Makes executables that hold the program and its runtime, and need nothing else.
 
 Targets: ${TARGETS.map(({ triple }) => triple).join("\n         ")}
 `;
+
+/** What a program can do without; on Windows nothing starts without this one. */
+const NO_ENVIRONMENT: Readonly<Record<string, string>> = Deno.build.os === "windows"
+  ? { SystemRoot: Deno.env.get("SystemRoot") ?? "" }
+  : {};
 
 /** What every target's executable is made with. */
 interface Recipe {
@@ -70,7 +76,10 @@ async function main(): Promise<number> {
   if (Deno.env.get("DENORT_BIN") && targets.length > 1) {
     return refuse("DENORT_BIN is the base of one target, and several are asked for");
   }
-  await compileAll(targets, { outDir: values["out-dir"], options: options.trim().split(/\s+/) });
+  await compileAll(targets, {
+    outDir: resolve(values["out-dir"]),
+    options: options.trim().split(/\s+/),
+  });
   return 0;
 }
 
@@ -78,6 +87,10 @@ async function compileAll(
   targets: readonly Target[],
   { options, outDir }: { readonly outDir: string; readonly options: readonly string[] },
 ): Promise<void> {
+  const base = Deno.env.get("DENORT_BIN");
+  for (const target of base ? targets : []) {
+    await requireTriple(base!, { target, name: `The base DENORT_BIN=${base}` });
+  }
   await Deno.mkdir(outDir, { recursive: true });
   // Beside what it becomes, so that a whole executable can be moved into place.
   const work = await Deno.makeTempDir({ dir: outDir, prefix: ".compile-" });
@@ -101,8 +114,6 @@ async function compileAll(
 }
 
 async function compileOne(target: Target, recipe: Recipe): Promise<void> {
-  const base = Deno.env.get("DENORT_BIN");
-  if (base) await requireTriple(base, { target, name: `The base DENORT_BIN=${base}` });
   const name = executableName(target);
   // Its last name from the beginning: it is part of the bytes.
   const path = `${recipe.work}/${name}`;
@@ -123,7 +134,7 @@ async function compileOne(target: Target, recipe: Recipe): Promise<void> {
     `--output=${path}`,
     recipe.main,
   ], { env: compileEnvironment() }).catch((error) => {
-    if (base) throw error;
+    if (Deno.env.get("DENORT_BIN")) throw error;
     throw new ReleaseError(
       `${error.message}\nThe base executable of a target comes from dl.deno.land; ` +
         `where that cannot be reached, name one with DENORT_BIN`,
@@ -167,7 +178,7 @@ async function check(
   await requireTriple(path, { target, name: "The executable" });
   if (target.triple !== Deno.build.target) return;
   const said = JSON.parse(
-    await runCommand(path, ["version", "--json"], { env: {} }).catch((error) => {
+    await runCommand(path, ["version", "--json"], { env: NO_ENVIRONMENT }).catch((error) => {
       throw new ReleaseError(
         `The executable does not run. Its base must be that of Deno ${Deno.version.deno}: ` +
           error.message,

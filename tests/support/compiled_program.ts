@@ -13,11 +13,12 @@ export interface CompiledProgram {
   readonly folder: string;
 }
 
-/** Runs `scripts/compile`. The folder is to be removed by whoever asked. */
-export async function compileProgram(folder: string): Promise<CompiledProgram> {
+/** Runs `scripts/compile` in a folder. What it makes is to be removed by whoever asked. */
+export async function compileProgram(folder: string, cwd?: string): Promise<CompiledProgram> {
   const { code, stderr } = await new Deno.Command(COMPILE, {
     args: ["--out-dir", folder],
     env: { SOURCE_DATE_EPOCH: "1767225600" },
+    ...(cwd === undefined ? {} : { cwd }),
   }).output();
   if (code !== 0) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
   const target = TARGETS.find(({ triple }) => triple === Deno.build.target)!;
