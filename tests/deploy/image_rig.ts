@@ -24,22 +24,25 @@ const LIBRARIES =
 
 /** Mounts the root read-only with its volumes, and starts the program in it. */
 const ENTER = `
-root=$1 settings=$2 state=$3 user=$4 directory=$5; shift 5
+root=$1 user=$2 directory=$3; shift 3
 mount --make-rprivate /
 mount --bind "$root" "$root"
 mount -o remount,bind,ro "$root"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
-mount --bind "$settings" "$root/etc/teleport-event-handler"
-mount --bind "$state" "$root/var/lib/teleport-event-handler"
+while [ "$1" != -- ]; do
+  mount --bind "$1" "$root$2"
+  shift 2
+done
+shift
 exec setpriv --clear-groups unshare --root="$root" --wd="$directory" \\
   --setgid="\${user#*:}" --setuid="\${user%:*}" -- "$@"
 `;
 
 /** How a container is run. */
 export interface ContainerOptions {
-  /** What is mounted at /etc/teleport-event-handler. */
-  readonly settings: string;
+  /** Folders that are mounted, by where; that of the image's volume is mounted besides. */
+  readonly mounts: Readonly<Record<string, string>>;
   /** What follows the name of the image. */
   readonly args: readonly string[];
   /** @default {that of the image} */
@@ -88,24 +91,20 @@ export class ImageRig implements AsyncDisposable {
     return this.#folder.join("state");
   }
 
-  run({ args, env: more, settings, user }: ContainerOptions): TestProcess {
+  async run({ args, env: more, mounts, user }: ContainerOptions): Promise<TestProcess> {
     const stage = this.#stage;
     const env = valueOf(stage, "ENV").split(/\s+(?=\w+=)/);
-    const directory = valueOf(stage, "WORKDIR");
+    const root = this.#folder.join("root");
+    const volumes = Object.entries({ "/var/lib/teleport-event-handler": this.state, ...mounts });
+    // Whoever runs containers makes the places to mount at.
+    for (const [place] of volumes) await Deno.mkdir(root + place, { recursive: true });
     return new TestProcess({
       command: "unshare",
       args: [
-        ...[
-          "--mount",
-          "sh",
-          "-euc",
-          ENTER,
-          "enter",
-          this.#folder.join("root"),
-          settings,
-          this.state,
-        ],
-        ...[user ?? valueOf(stage, "USER"), directory, ...args],
+        ...["--mount", "sh", "-euc", ENTER, "enter"],
+        ...[root, user ?? valueOf(stage, "USER"), valueOf(stage, "WORKDIR")],
+        ...volumes.flatMap(([place, folder]) => [folder, place]),
+        ...["--", ...args],
       ],
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",

@@ -9,6 +9,7 @@ import { FLUENT_CONF } from "../../src/setup/fluent_conf.ts";
 import { HANDLER_TOML, renderHandlerToml } from "../../src/setup/handler_toml.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary_folder.ts";
 import { dockerPath, finalStage, readDockerfile, valueOf, wordsOf } from "./dockerfile.ts";
+import { findManifest, parseManifests, readRendered, settingsOf } from "./rendered_chart.ts";
 import { ImageRig } from "./image_rig.ts";
 
 const STATE = "/var/lib/teleport-event-handler";
@@ -154,10 +155,10 @@ imageTest(
     const events = buildEvents({ count: 30 });
     await using peers = await startFakePeers({ events });
     const port = await settle(peers, 65532, STATE);
-    const settings = peers.folder;
+    const mounts = { "/etc/teleport-event-handler": peers.folder };
     const words = [...wordsOf(stage, "ENTRYPOINT"), ...wordsOf(stage, "CMD")];
-    await using handler = image.run({
-      settings,
+    await using handler = await image.run({
+      mounts,
       args: [...words, "--start-time", "2021-01-01T00:00:00Z"],
     });
     await handler.waitForLine(/Caught up/);
@@ -165,7 +166,7 @@ imageTest(
 
     const probe = wordsOf(stage, "HEALTHCHECK");
     for (const args of [probe, [...probe, "--ready"]]) {
-      await using check = image.run({ settings, args });
+      await using check = await image.run({ mounts, args });
       assert.deepEqual(await check.waitForExit(), { code: 0, signal: null });
       assert.match(
         check.stdout.join(),
@@ -179,7 +180,7 @@ imageTest(
     assert.deepEqual([uid, mode! & 0o777], [65532, 0o600]);
     assert.deepEqual(handler.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
 
-    await using after = image.run({ settings, args: probe });
+    await using after = await image.run({ mounts, args: probe });
     assert.equal((await after.waitForExit()).code, 1);
   },
 );
@@ -190,8 +191,8 @@ imageTest(
     const events = buildEvents({ count: 5 });
     await using peers = await startFakePeers({ events });
     await settle(peers, 12345, "./storage");
-    await using handler = image.run({
-      settings: peers.folder,
+    await using handler = await image.run({
+      mounts: { "/etc/teleport-event-handler": peers.folder },
       user: "12345:12345",
       args: [
         ...wordsOf(stage, "ENTRYPOINT"),
@@ -216,6 +217,7 @@ imageTest(
     const text = await Deno.readTextFile(peers.config);
     const [line, authority] = /^ca = "(.*)"\n/m.exec(text)!;
     await Deno.writeTextFile(peers.config, text.replace(line, ""));
+    const mounts = { "/etc/teleport-event-handler": peers.folder };
     const trust = {
       DENO_TLS_CA_STORE: "mozilla,system",
       SSL_CERT_FILE: `/etc/teleport-event-handler/${authority}`,
@@ -225,9 +227,94 @@ imageTest(
       ...["start", "--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event", "--fail-fast"],
     ];
     for (const [env, code] of [[{}, 1], [trust, 0]] as const) {
-      await using handler = image.run({ settings: peers.folder, user: "12345:12345", args, env });
+      await using handler = await image.run({ mounts, user: "12345:12345", args, env });
       assert.equal((await handler.waitForExit()).code, code, handler.stderr.join("\n"));
     }
     assert.equal(peers.receiver.events.length, events.length);
   },
 );
+
+imageTest(
+  "What the chart runs forwards events: with its mounts, its user, its command and its probes",
+  async (image) => {
+    const manifests = parseManifests(readRendered("least"));
+    const { containers: [container], securityContext, volumes } =
+      findManifest(manifests, "Deployment").spec.template.spec;
+    const events = buildEvents({ count: 5 });
+    await using peers = await startFakePeers({ events });
+    await using folder = await temporaryFolder();
+    await Deno.chmod(folder.path, 0o755);
+    const port = freePort();
+    const { authority, clientCertificate, clientKey, teleport } = peers.files;
+    const contents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+      settings: {
+        "teleport-event-handler.toml": settingsOf(manifests)
+          .replace("teleport.example.com:443", peers.auth.address)
+          .replace("https://fluentd.logging.svc:8888/events.log", peers.receiver.url("/events.log"))
+          .replace("https://fluentd.logging.svc:8888/session", peers.receiver.url("/session"))
+          .replace(":3000", `:${port}`),
+      },
+      "teleport-identity": { auth_id: await Deno.readTextFile(teleport.identity) },
+      "fluentd-certificate": {
+        "ca.crt": await Deno.readTextFile(authority),
+        "client.crt": await Deno.readTextFile(clientCertificate),
+        "client.key": await Deno.readTextFile(clientKey),
+      },
+      storage: {},
+    };
+    const { fsGroup, runAsGroup, runAsUser } = securityContext;
+    const mounts: Record<string, string> = {};
+    for (const { mountPath, name } of container.volumeMounts) {
+      const { secret } = volumes.find((volume: { name: string }) => volume.name === name);
+      mounts[mountPath] = folder.join(name);
+      await mountAsKubelet(folder.join(name), contents[name]!, {
+        group: fsGroup,
+        mode: secret?.defaultMode ?? 0o644,
+      });
+    }
+    await using handler = await image.run({
+      mounts,
+      user: `${runAsUser}:${runAsGroup}`,
+      args: [
+        ...wordsOf(stage, "ENTRYPOINT"),
+        ...container.args,
+        "--start-time",
+        "2021-01-01T00:00:00Z",
+      ],
+    });
+    await handler.waitForLine(/Caught up/);
+    assert.equal(peers.receiver.events.length, events.length);
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+      const response = await fetch(`http://127.0.0.1:${port}${container[probe].httpGet.path}`);
+      assert.deepEqual([response.status, await response.text()], [200, "ok\n"], probe);
+    }
+    assert.deepEqual(handler.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
+    handler.kill("SIGTERM");
+    assert.equal((await handler.waitForExit()).code, 0);
+  },
+);
+
+/** Writes files as the kubelet does: links to a folder that is replaced as a whole, owned by root. */
+async function mountAsKubelet(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  { group, mode }: { readonly group: number; readonly mode: number },
+): Promise<void> {
+  await Deno.mkdir(`${folder}/..2026_01_01`, { recursive: true });
+  await link("..2026_01_01", `${folder}/..data`);
+  for (const [name, text] of Object.entries(files)) {
+    const path = `${folder}/..data/${name}`;
+    await Deno.writeTextFile(path, text);
+    await Deno.chmod(path, mode);
+    await Deno.chown(path, 0, group);
+    await link(`..data/${name}`, `${folder}/${name}`);
+  }
+  await Deno.chown(folder, 0, group);
+  await Deno.chmod(folder, 0o2775);
+}
+
+/** Deno lets nobody make links whose writing is limited to a folder. */
+async function link(target: string, path: string): Promise<void> {
+  const { code } = await new Deno.Command("ln", { args: ["-s", target, path] }).output();
+  assert.equal(code, 0);
+}
