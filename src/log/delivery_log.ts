@@ -27,6 +27,9 @@ const MAX_TOLD_OF_BACKLOG = 20;
 const LONG_BACKLOG_MS = 10_000;
 /** Reasons that differ each time are told of so often; then only attempts 2, 4, 8 … are. */
 const MAX_REASONS = 10;
+/** A chunk that breaks at once may be set aside several times a second; it is told of once a minute. */
+const TELL_PARKED_AGAIN_MS = 60_000;
+const MAX_TOLD_PARKED = 1000;
 const PEERS: { readonly [peer in Retry["peer"]]: string } = {
   receiver: "Fluentd",
   source: "Teleport",
@@ -52,6 +55,8 @@ export class DeliveryLog implements PipelineObserver {
   /** Streams that `stalled` told of. */
   readonly #stalled = new Set<string>();
   readonly #outages = new Map<string, Outage>();
+  /** Why and when streams were last said to be set aside. */
+  readonly #toldParked = new Map<string, { readonly reason: string; readonly atMs: number }>();
 
   constructor(options: DeliveryLogOptions) {
     this.#options = options;
@@ -166,7 +171,9 @@ export class DeliveryLog implements PipelineObserver {
       next_try: `${Math.round(delayMs / 1000)}s`,
     };
     this.#leaveOutages(streamId);
-    logger.info(`Set aside for another try: ${reason}`, fields);
+    const message = `Set aside for another try: ${reason}`;
+    if (this.#isToldLately(streamId, reason)) logger.debug(message, fields);
+    else logger.info(message, fields);
   }
 
   abandoned(streamId: string, reason: string): void {
@@ -174,6 +181,20 @@ export class DeliveryLog implements PipelineObserver {
     this.#leaveOutages(streamId);
     this.#sessions.delete(streamId);
     this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
+  }
+
+  /** Whether a stream was set aside for the same reason less than a minute ago; notes it if not. */
+  #isToldLately(streamId: string, reason: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    const told = this.#toldParked.get(streamId);
+    if (told?.reason === reason && nowMs - told.atMs < TELL_PARKED_AGAIN_MS) return true;
+    // In the order of their being told, so that the first is the oldest.
+    this.#toldParked.delete(streamId);
+    this.#toldParked.set(streamId, { reason, atMs: nowMs });
+    if (this.#toldParked.size > MAX_TOLD_PARKED) {
+      this.#toldParked.delete(this.#toldParked.keys().next().value!);
+    }
+    return false;
   }
 
   /** Writes the totals of the run. */

@@ -293,6 +293,20 @@ Deno.test("DeliveryLog tells of a stream that is set aside, and counts those tha
   assert.equal(logger.records[2]!.fields["given_up"], 1);
 });
 
+Deno.test("DeliveryLog tells once a minute of a stream that is set aside again and again for one reason", async () => {
+  const { clock, log, logger } = open();
+  const parked = { streamId: "chunk/1/a", peer: "source", attempt: 1, delayMs: 500 } as const;
+  const infos = () => logger.records.filter(({ level }) => level === "info").length;
+  for (let n = 0; n < 50; n++) log.parked({ ...parked, reason: "Broken" });
+  assert.equal(infos(), 1);
+  log.parked({ ...parked, streamId: "chunk/1/b", reason: "Broken" });
+  log.parked({ ...parked, reason: "Gone" });
+  assert.equal(infos(), 3);
+  await clock.advance(60_000);
+  log.parked({ ...parked, reason: "Gone" });
+  assert.equal(infos(), 4);
+});
+
 Deno.test("DeliveryLog does not flood the log with the last piece of a backlog", () => {
   const { log, logger } = open();
   log.delivered("log", makeEvents(500), true);
