@@ -107,6 +107,7 @@ Deno.test("Lane.post() lets a receiver write no line of the log and move no curs
   assert.deepEqual(delivery, {
     kind: "rejected",
     reason: "HTTP 400: [2J ]0;owned no INFO[0000] Event sent id=forged 31m",
+    remedy: "look at <parse> of Fluentd's http input: json, and time_format %iso8601",
   });
 });
 

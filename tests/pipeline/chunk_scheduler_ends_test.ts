@@ -14,8 +14,8 @@ Deno.test("ChunkScheduler.run() ends with a fault when it is to end and nothing 
     },
   });
   const running = await rig.start(TODAY);
-  await rig.clock.advance(60_000);
-  assert.equal(rig.observer.parks.at(-1)!.attempt < 8, true);
+  await rig.clock.advance(10_000);
+  assert.ok(rig.observer.parks.at(-1)!.attempt < 8);
   await rig.clock.advance(5 * 60_000);
   await assert.rejects(running.ended(), /Cannot export the last 1 chunks: Chunk is damaged/);
   assert.deepEqual(done, ["a"]);
