@@ -38,7 +38,9 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
 ]);
 /** Lines of code blocks that call other programs. */
 const OTHER_PROGRAM =
-  /^\s*(?:curl|deno|docker|gh|git|helm|jq|kubectl|openssl|sha256sum|systemctl|tctl|scripts\/(?!run start))\b/;
+  /^\s*(?:curl|deno|docker|gh|git|helm|journalctl|jq|kubectl|mkdir|openssl|sha256sum|systemctl|systemd-[a-z]+|tar|tctl|scripts\/(?!run start))\b/;
+/** Lines of code blocks that are of the shell, or of tools that every system has. */
+const SHELL_LINE = /^(?:#|(?:cd|chmod|chown|cp|export|install|mv|rm|sh|sudo|useradd) |$)/;
 
 for (const document of DOCUMENTS) {
   Deno.test(`${document.path} links to what is there`, async () => {
@@ -73,6 +75,23 @@ for (const document of DOCUMENTS) {
         await Deno.stat(`${ROOT}${span}`).catch(() => assert.fail(`There is no ${span}`));
       } else if (/^[\w-]+\.ts$/.test(span) && span !== "utils.ts" && span !== "main.ts") {
         assert.ok(SOURCES.some((file) => file.endsWith(`/${span}`)), `There is no ${span}`);
+      }
+    }
+  });
+
+  Deno.test(`${document.path} shows commands that exist`, async () => {
+    for (const { info, text } of document.fences) {
+      if (info !== "sh") continue;
+      for (const line of text.replaceAll(/\\\n/g, " ").split("\n")) {
+        const call = line.trim().replace(/^(?:[A-Z_]+=(?:"[^"]*"|[^\s"])+\s+)+/, "");
+        if (OTHER_PROGRAM.test(call) || SHELL_LINE.test(call)) continue;
+        const [program, command] = call.split(/\s+/);
+        if (program!.startsWith("scripts/")) {
+          await Deno.stat(`${ROOT}${program}`).catch(() => assert.fail(`There is no ${program}`));
+        } else {
+          assert.equal(program, "teleport-event-handler", line);
+          assert.ok(COMMANDS.some(({ name }) => name === command), line);
+        }
       }
     }
   });
