@@ -1,5 +1,4 @@
 import { describeConfig } from "../config/config_dump.ts";
-import { systemFiles } from "../config/config_files.ts";
 import { formatConfigProblem } from "../config/config_problem.ts";
 import { loadConfig } from "../config/load_config.ts";
 import { failed, type Finding, ok, warning } from "../core/finding.ts";
@@ -7,6 +6,7 @@ import { inspectFileModes } from "../tls/file_modes.ts";
 import type { DoctorFacts } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 import { namedFilesOf } from "./named_files.ts";
+import { settingsSources } from "./settings_sources.ts";
 
 /** Checks of what the person has written. */
 export function settingsChecks(facts: DoctorFacts): readonly Check[] {
@@ -22,13 +22,7 @@ export function settingsChecks(facts: DoctorFacts): readonly Check[] {
 }
 
 async function checkSettings(facts: DoctorFacts): Promise<Finding> {
-  const { args, env } = facts.input;
-  const loaded = await loadConfig({
-    args,
-    env,
-    files: systemFiles,
-    homeDir: env["HOME"] ?? env["USERPROFILE"],
-  });
+  const loaded = await loadConfig(settingsSources(facts.input));
   if (!loaded.ok) {
     facts.settingsExitCode = loaded.exitCode;
     const [first, ...others] = loaded.problems.map(formatConfigProblem);

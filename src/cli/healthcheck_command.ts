@@ -1,12 +1,12 @@
 import { formatAddress } from "../config/address_text.ts";
 import type { HostPort } from "../config/config.ts";
-import { systemFiles } from "../config/config_files.ts";
 import { exitCodeOf, renderConfigProblems } from "../config/config_problem.ts";
 import { readSources } from "../config/read_sources.ts";
 import { asksForHelp } from "../config/start_args.ts";
 import { Fault } from "../core/fault.ts";
 import { askHealth } from "./healthcheck_request.ts";
 import type { CliInput } from "./run_cli.ts";
+import { settingsSources } from "./settings_sources.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { formatCommandUsage } from "./usage.ts";
 
@@ -37,12 +37,7 @@ export async function runHealthcheck(input: CliInput): Promise<number> {
     writeOut(formatCommandUsage("healthcheck", "[--ready] [--config FILE] [FLAG...]", HELP));
     return 0;
   }
-  const { argsProblems, resolver } = await readSources({
-    args,
-    env: input.env,
-    files: systemFiles,
-    homeDir: input.env["HOME"] ?? input.env["USERPROFILE"],
-  });
+  const { argsProblems, resolver } = await readSources(settingsSources({ ...input, args }));
   await resolver.resolve("diagnostics-addr");
   const problems = [...argsProblems, ...resolver.problems];
   if (problems.length > 0) {

@@ -19,6 +19,7 @@ import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { type Log, openLog } from "./open_log.ts";
 import { runUntilStopped } from "./run_until_stopped.ts";
+import { settingsSources } from "./settings_sources.ts";
 import { showProgress } from "./show_progress.ts";
 import { listenForStop } from "./stop_signals.ts";
 import { writeErr, writeOut } from "./terminal.ts";
@@ -37,12 +38,7 @@ export async function runStart(input: CliInput): Promise<number> {
     return 0;
   }
   using signals = listenForStop();
-  const loaded = await loadConfig({
-    args: input.args,
-    env: input.env,
-    files: systemFiles,
-    homeDir: input.env["HOME"] ?? input.env["USERPROFILE"],
-  });
+  const loaded = await loadConfig(settingsSources(input));
   if (!loaded.ok) {
     writeErr(renderConfigProblems(loaded.problems));
     return loaded.exitCode;

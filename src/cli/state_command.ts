@@ -1,9 +1,9 @@
-import { systemFiles } from "../config/config_files.ts";
 import { renderConfigProblems } from "../config/config_problem.ts";
 import { loadConfig } from "../config/load_config.ts";
 import { Fault } from "../core/fault.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import type { CliInput } from "./run_cli.ts";
+import { settingsSources } from "./settings_sources.ts";
 import { parseStateArgs } from "./state_args.ts";
 import { STATE_ACTIONS } from "./state_table.ts";
 import { writeErr, writeOut } from "./terminal.ts";
@@ -33,12 +33,7 @@ export async function runState(input: CliInput): Promise<number> {
   if (entries.length > action.maxEntries) {
     refuse(`Unknown argument '${entries[action.maxEntries]}' of state ${action.name}`);
   }
-  const loaded = await loadConfig({
-    args: settings,
-    env: input.env,
-    files: systemFiles,
-    homeDir: input.env["HOME"] ?? input.env["USERPROFILE"],
-  });
+  const loaded = await loadConfig(settingsSources({ ...input, args: settings }));
   if (!loaded.ok) {
     writeErr(renderConfigProblems(loaded.problems));
     return loaded.exitCode;

@@ -6,6 +6,7 @@ import { temporaryFolder } from "../support/temporary_folder.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { Meter, type Usage } from "./meter.ts";
 import type { Receiver } from "./rig.ts";
+import { findFreePort } from "../support/free_port.ts";
 
 const SAMPLE_MS = 250;
 
@@ -79,9 +80,4 @@ function summarize(samples: readonly AgingSample[]): Aging {
     rssGrowthMegabytes: last.rssMegabytes - at(0.1).rssMegabytes,
     peakRssMegabytes: last.peakRssMegabytes,
   };
-}
-
-function findFreePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -14,6 +14,7 @@ import {
   type Measurement,
   measurePart,
   measureProgram,
+  partOf,
   type Receiver,
   startCountingReceiver,
   startFluentdReceiver,
@@ -25,19 +26,13 @@ const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
 
 class Bench {
   readonly rows: Row[] = [];
-  readonly #only: string | undefined;
 
-  constructor(only: string | undefined) {
-    this.#only = only;
-  }
-
-  /** Measures one row, unless it was not asked for; `ceiling` names the row that it is compared with. */
+  /** Measures one row; `ceiling` names the row that it is compared with. */
   async row(
     name: string,
     measure: () => Promise<Measurement>,
     ceiling?: string,
   ): Promise<void> {
-    if (this.#only !== undefined && !name.includes(this.#only) && ceiling !== undefined) return;
     const measurement = await measure();
     const eventsPerSecond = measurement.events / measurement.seconds;
     const base = this.rows.find((row) => row.name === ceiling);
@@ -64,20 +59,7 @@ async function measureMode(
   const sizes = mode === "paged" ? Object.entries(PAGE_SIZES) : [["", undefined] as const];
   for (const [size, pageSize] of sizes) {
     const name = mode === "paged" ? `paged ${size}` : "bulk";
-    const part = (what: Part["part"]): Part => ({
-      part: what,
-      mode,
-      pageSize,
-      address: source.address,
-      identity: source.file("identity"),
-      startMs: Date.parse(source.ready.start),
-      receiver: {
-        url: receiver.url("/bench.log"),
-        authority: receiver.files.authority,
-        certificate: receiver.files.clientCertificate,
-        key: receiver.files.clientKey,
-      },
-    });
+    const part = (what: Part["part"]) => partOf(source, receiver, { part: what, mode, pageSize });
     const ceiling = `${name}: receive only`;
     await bench.row(ceiling, () => measurePart(part("receiveOnly")));
     await bench.row(`${name}: + transcode`, () => measurePart(part("transcode")), ceiling);
@@ -105,17 +87,7 @@ async function measureFluentd(
   const ceiling = `Fluentd ${output}: load generator`;
   await bench.row(ceiling, () =>
     measureLoad({
-      part: "post",
-      mode: "paged",
-      address: source.address,
-      identity: source.file("identity"),
-      startMs: Date.parse(source.ready.start),
-      receiver: {
-        url: receiver.url("/bench.log"),
-        authority: receiver.files.authority,
-        certificate: receiver.files.clientCertificate,
-        key: receiver.files.clientKey,
-      },
+      ...partOf(source, receiver, { part: "post", mode: "paged" }),
       requests: Math.ceil(events / 500),
     }));
   await bench.row(`Fluentd ${output}: all of it`, () => measureProgram(source, receiver), ceiling);
@@ -149,7 +121,7 @@ if (import.meta.main) {
   });
   const events = Number(values.events);
   const wants = (word: string) => values.only === undefined || values.only.startsWith(word);
-  const bench = new Bench(undefined);
+  const bench = new Bench();
   let live: LiveDelays | undefined;
   await using folder = await temporaryFolder();
   {

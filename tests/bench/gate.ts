@@ -9,6 +9,7 @@ import { temporaryFolder } from "../support/temporary_folder.ts";
 import {
   measurePart,
   measureProgram,
+  partOf,
   type Receiver,
   startCountingReceiver,
   startSource,
@@ -25,19 +26,7 @@ const ROOM = 1.3;
 type Costs = { [step in "transcode" | "post" | "all"]: number };
 
 async function measureRound(source: Authpeer, receiver: Receiver): Promise<Costs> {
-  const part = (what: Part["part"]): Part => ({
-    part: what,
-    mode: "paged",
-    address: source.address,
-    identity: source.file("identity"),
-    startMs: Date.parse(source.ready.start),
-    receiver: {
-      url: receiver.url("/gate.log"),
-      authority: receiver.files.authority,
-      certificate: receiver.files.clientCertificate,
-      key: receiver.files.clientKey,
-    },
-  });
+  const part = (what: Part["part"]) => partOf(source, receiver, { part: what, mode: "paged" });
   const receive = costOf(await measurePart(part("receiveOnly")));
   return {
     transcode: costOf(await measurePart(part("transcode"))) / receive,

@@ -72,6 +72,27 @@ export async function startFluentdReceiver(
   });
 }
 
+/** What a part needs to know of the peers. */
+export function partOf(
+  source: Authpeer,
+  receiver: Receiver,
+  part: Pick<Part, "part" | "mode" | "pageSize">,
+): Part {
+  const { files } = receiver;
+  return {
+    ...part,
+    address: source.address,
+    identity: source.file("identity"),
+    startMs: Date.parse(source.ready.start),
+    receiver: {
+      url: receiver.url("/bench.log"),
+      authority: files.authority,
+      certificate: files.clientCertificate,
+      key: files.clientKey,
+    },
+  };
+}
+
 /** Runs a part of the work. */
 export async function measurePart(part: Part): Promise<Measurement> {
   return await runChild("parts_child.ts", part);

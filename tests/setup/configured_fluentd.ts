@@ -1,5 +1,6 @@
 /** Runs a real Fluentd from a fluent.conf that `configure` wrote; nothing but its places differs. */
 import { TestProcess } from "../support/process.ts";
+import { findFreePort } from "../support/free_port.ts";
 
 /** What to start. */
 export interface ConfiguredFluentdOptions {
@@ -74,9 +75,4 @@ export class ConfiguredFluentd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process[Symbol.asyncDispose]();
   }
-}
-
-function findFreePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -5,6 +5,7 @@
 import { Bell } from "./bell.ts";
 import { type FluentdFiles, writeFluentdFiles } from "./certificates.ts";
 import { TestProcess } from "./process.ts";
+import { findFreePort } from "./free_port.ts";
 
 /** How to start Fluentd. */
 export interface FluentdOptions {
@@ -208,10 +209,4 @@ function formatConfiguration(options: FluentdOptions, fluentd: Fluentd): string 
   ${output}
 </match>
 `;
-}
-
-/** A port that nobody listens on at the moment. */
-function findFreePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
