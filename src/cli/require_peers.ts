@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { formatAddress } from "../config/address_text.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
+import { limitTime } from "../core/limit_time.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { endpointOf, probeReceiver } from "../fluentd/receiver_probe.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
@@ -76,17 +77,4 @@ async function findReceiverProblem(
   const finding = await probeReceiver({ url, setting, tls: receiverTls, nowMs }, limit.signal);
   if (finding.status !== "failed") return undefined;
   return [`${at}: ${finding.text}`, finding.advice].filter((part) => part !== undefined).join(". ");
-}
-
-/** A signal that is aborted when it takes too long, or by `stop`. */
-function limitTime(
-  { clock, stop, timeoutMs }: { clock: Clock; timeoutMs: number; stop: AbortSignal },
-): Disposable & { readonly signal: AbortSignal } {
-  const ended = new AbortController();
-  const late = new AbortController();
-  clock.sleep(timeoutMs, ended.signal).then(() => late.abort(), () => {});
-  return {
-    signal: AbortSignal.any([stop, late.signal]),
-    [Symbol.dispose]: () => ended.abort(),
-  };
 }

@@ -54,6 +54,8 @@ const TRANSIENT: ReadonlySet<FaultKind> = new Set([
 export interface FaultOptions {
   /** What the person at the terminal should do. */
   readonly hint?: string;
+  /** Whether waiting alone will not help: someone must change something. */
+  readonly lasting?: boolean;
   /** The error underneath. */
   readonly cause?: unknown;
 }
@@ -62,12 +64,15 @@ export interface FaultOptions {
 export class Fault extends Error {
   readonly kind: FaultKind;
   readonly hint: string | undefined;
+  /** Waiting alone will not help. Said where that is known of something that is waited for. */
+  readonly lasting: boolean;
 
   constructor(kind: FaultKind, message: string, options: FaultOptions = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Fault";
     this.kind = kind;
     this.hint = options.hint;
+    this.lasting = options.lasting ?? false;
   }
 
   /** Whether the same job may succeed later without a change of settings or credentials. */

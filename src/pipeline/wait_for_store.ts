@@ -35,9 +35,8 @@ export async function waitForStore<T>(
       if (stop.aborted) return undefined;
       const delayMs = backoff.nextMs();
       const attempt = backoff.failures;
-      observer.retrying(
-        { streamId, peer: "state", attempt, reason: error.text, delayMs, lasting: false },
-      );
+      const { lasting, text: reason } = error;
+      observer.retrying({ streamId, peer: "state", attempt, reason, delayMs, lasting });
       await clock.sleep(delayMs, stop).catch(() => {});
     }
   }
