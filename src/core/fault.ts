@@ -10,6 +10,7 @@
  * - `unsupported`: the peer does not know the call.
  * - `missing`: the peer does not have what was asked for.
  * - `rejected`: the receiver refuses an event, and the settings say to end then.
+ * - `moved`: another handler has moved what this one stored; it goes on from there, if it may.
  * - `state`: the stored state cannot be read or written.
  * - `internal`: a defect of this program.
  */
@@ -23,6 +24,7 @@ export type FaultKind =
   | "unsupported"
   | "missing"
   | "rejected"
+  | "moved"
   | "state"
   | "internal";
 
@@ -37,6 +39,7 @@ export const EXIT_CODES: { readonly [kind in FaultKind]: number } = {
   unsupported: 1,
   missing: 1,
   rejected: 1,
+  moved: 1,
   state: 1,
   internal: 1,
 };
@@ -48,6 +51,7 @@ const TRANSIENT: ReadonlySet<FaultKind> = new Set([
   "protocol",
   "unsupported",
   "missing",
+  "moved",
 ]);
 
 /** How to describe a fault beyond its message. */

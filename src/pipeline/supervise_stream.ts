@@ -2,7 +2,7 @@ import { Backoff } from "../core/backoff.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import { type ForwardOptions, forwardStream } from "./forward_stream.ts";
-import type { EventStream, Page, PositionStore, StreamPosition } from "./ports.ts";
+import type { EventStream, Page, PositionStore, Retry, StreamPosition } from "./ports.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
 /** As for `forwardStream`; the position is read from the store at each start. */
@@ -19,9 +19,10 @@ export interface SuperviseOptions extends Omit<ForwardOptions, "position"> {
 export async function superviseStream(options: SuperviseOptions): Promise<void> {
   const { clock, firstPosition, observer, stop, store, stream } = options;
   const backoff = new Backoff({ firstMs: 500 });
+  let peer: Retry["peer"] = "source";
   const onPage = () => {
     if (backoff.failures === 0) return;
-    observer.recovered(stream.id, "source", backoff.failures);
+    observer.recovered(stream.id, peer, backoff.failures);
     backoff.reset();
   };
   while (!stop.aborted) {
@@ -37,8 +38,9 @@ export async function superviseStream(options: SuperviseOptions): Promise<void> 
       const lasting = error.kind === "denied" || error.kind === "unsupported";
       const delayMs = backoff.nextMs();
       const attempt = backoff.failures;
+      peer = error.kind === "moved" ? "state" : "source";
       observer.retrying(
-        { streamId: stream.id, peer: "source", attempt, reason: error.text, delayMs, lasting },
+        { streamId: stream.id, peer, attempt, reason: error.text, delayMs, lasting },
       );
       await clock.sleep(delayMs, stop).catch(() => {});
     }

@@ -1,62 +1,62 @@
-import { Fault, formatError } from "../core/fault.ts";
+import { Buffer } from "node:buffer";
+import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Commit, PositionStore, StreamPosition } from "../pipeline/ports.ts";
-import { prepareStateFile } from "./state_file.ts";
+import {
+  decodeKvValue,
+  encodeKvValue,
+  KV_LIMITS,
+  type KvCheck,
+  type KvConnection,
+  type KvKey,
+} from "./kv_connection.ts";
+import { KvFile } from "./kv_file.ts";
 
-/** All keys begin with the format of what is stored below; an incompatible change takes the next. */
-const ROOT = ["v1"] as const;
-/** Largest value: Deno KV takes 64 KiB. */
-const MAX_VALUE_BYTES = 60 * 1024;
-/** Streams opened or forgotten in one atomic write, of which Deno KV takes 1,000 changes. */
+/** How positions are kept beyond where. */
+export interface KvPositionStoreOptions {
+  /** What has to hold, besides, for a stream to be moved: that it is still ours. @throws {Fault} */
+  readonly guard?: (streamId: string) => readonly KvCheck[];
+}
+
+/** What is known of a stream that this store moves. */
+interface Known {
+  /** As it was read or written last. */
+  readonly version: string | undefined;
+  /** Values of writes since then of which it is not known whether they happened, or will. */
+  readonly uncertain: readonly Uint8Array[];
+}
+
+/** What goes into one write. */
+interface Batch {
+  readonly set: { readonly key: KvKey; readonly value: Uint8Array }[];
+  bytes: number;
+}
+
+/** Streams of which it is remembered how they were last seen; others are read before they are moved. */
+const MAX_KNOWN = 1000;
+/** A stream that cannot be written is tried again with the same few positions, or newer ones. */
+const MAX_UNCERTAIN = 16;
+/** Most streams that one write opens, so that others are not held up by it. */
 const MAX_OPENED = 500;
 
-/** What the database's words mean (SQLite's messages, as Deno KV passes them on). */
-const CAUSES: readonly {
-  readonly pattern: RegExp;
-  readonly message: string;
-  readonly hint: string;
-}[] = [
-  {
-    pattern: /not a database|malformed/,
-    message: "is damaged or is not a state file",
-    hint:
-      "Move it away and start with --cursor and the id of the last event in Fluentd, or with --start-time",
-  },
-  {
-    pattern: /disk is full|disk I\/O error|No space left/,
-    message: "cannot be written because the disk is full or failing",
-    hint: "Make room; nothing is lost meanwhile",
-  },
-  {
-    pattern:
-      /readonly|read-only|unable to open|denied|not permitted|(is|not) a directory|no such file/i,
-    message: "cannot be opened for writing",
-    hint: "Check the owner and the mode of the storage folder",
-  },
-  {
-    pattern: /locked/,
-    message: "is locked by another process",
-    hint: "Only one handler may use a storage folder",
-  },
-  {
-    pattern: /could not deserialize|version/i,
-    message: "was written by an incompatible version",
-    hint: "Use that version, or start with a new storage",
-  },
-];
-
 /**
- * Positions in a Deno KV database, one value for each stream. Values are JSON as bytes, which every
- * version of the runtime reads. A commit is on the disk when it returns.
+ * Positions in a database of keys and values, one value for each stream. A commit survives whatever may
+ * happen, as far as the database promises that, when it returns.
+ *
+ * A stream is only ever moved from where it was last seen: a write that was given up and arrives late
+ * overwrites nothing newer. Of a commit whose end is not known the next one finds out what became of it.
  */
 export class KvPositionStore implements PositionStore, Disposable {
-  readonly #kv: Deno.Kv;
-  readonly #path: string;
+  readonly #connection: KvConnection;
+  readonly #guard: NonNullable<KvPositionStoreOptions["guard"]>;
+  readonly #known = new Map<string, Known>();
+  /** The last commit of each stream that is being moved. */
+  readonly #tails = new Map<string, Promise<void>>();
 
-  /** Wraps a database that is open already; use `open`. */
-  constructor(kv: Deno.Kv, path: string) {
-    this.#kv = kv;
-    this.#path = path;
+  /** Positions in a database that is open. */
+  constructor(connection: KvConnection, { guard = () => [] }: KvPositionStoreOptions = {}) {
+    this.#connection = connection;
+    this.#guard = guard;
   }
 
   /**
@@ -65,122 +65,244 @@ export class KvPositionStore implements PositionStore, Disposable {
    * @throws {Fault} of kind `state`.
    */
   static async open(path: string, nowMs: number): Promise<KvPositionStore> {
-    let kv: Deno.Kv | undefined;
-    try {
-      // ":memory:" is no file.
-      if (!path.startsWith(":")) await prepareStateFile(path);
-      kv = await Deno.openKv(path);
-      await kv.set([...ROOT, "opened"], toBytes({ at: new Date(nowMs).toISOString() }));
-      return new KvPositionStore(kv, path);
-    } catch (error) {
-      kv?.close();
-      throw toStateFault(path, error);
-    }
+    using cleanup = new DisposableStack();
+    const db = cleanup.use(await KvFile.open(path));
+    const store = new KvPositionStore({ db, prefix: ["v1"] });
+    await store.prove(nowMs);
+    cleanup.move();
+    return store;
+  }
+
+  /** Proves by a write that the database can be written to. @throws {Fault} of kind `state`. */
+  async prove(nowMs: number): Promise<void> {
+    const { db, prefix } = this.#connection;
+    const value = encodeKvValue({ at: new Date(nowMs).toISOString() });
+    await db.write({ set: [{ key: [...prefix, "opened"], value }] });
   }
 
   async read(streamId: string): Promise<Position | undefined> {
-    const { value } = await this.#attempt(() => this.#kv.get(positionKey(streamId)));
-    return value === null ? undefined : this.#parse(streamId, value);
+    const { position } = await this.#see(streamId);
+    return position;
   }
 
   async *list(prefix: string): AsyncGenerator<StreamPosition> {
-    const selector = {
-      start: positionKey(prefix),
+    const range = {
+      start: this.#keyOf(prefix),
       // No id goes on with this character, which sorts after all others.
-      end: positionKey(prefix + "\u{10ffff}"),
+      end: this.#keyOf(prefix + "\u{10ffff}"),
     };
-    const entries = this.#kv.list(selector, { batchSize: 500 });
-    while (true) {
-      const { done, value: entry } = await this.#attempt(() => entries.next());
-      if (done) return;
-      const streamId = String(entry.key.at(-1));
-      yield { streamId, position: this.#parse(streamId, entry.value) };
+    for await (const { key, value } of this.#connection.db.list(range)) {
+      const streamId = key.at(-1)!;
+      yield { streamId, position: this.#parse(streamId, value) };
     }
   }
 
-  async commit({ forget, open, position, streamId }: Commit): Promise<void> {
-    const fresh = await this.#withoutKnown(open ?? []);
-    // What is opened must not be forgotten by a crash: the position that passes it comes last.
-    for (let first = 0; first < fresh.length - MAX_OPENED; first += MAX_OPENED) {
-      await this.#write(fresh.slice(first, first + MAX_OPENED), []);
-    }
-    const rest = fresh.slice(Math.max(0, Math.ceil(fresh.length / MAX_OPENED) - 1) * MAX_OPENED);
-    await this.#write([...rest, { streamId, position }], forget ?? []);
+  /** One after the other for each stream. */
+  commit(commit: Commit): Promise<void> {
+    const { streamId } = commit;
+    // Made at once: the caller may go on with the position as its own.
+    const value = encodeKvValue(commit.position);
+    const committed = (this.#tails.get(streamId) ?? Promise.resolve())
+      .then(() => this.#commit(commit, value));
+    const tail = committed.catch(() => {}).then(() => {
+      if (this.#tails.get(streamId) === tail) this.#tails.delete(streamId);
+    });
+    this.#tails.set(streamId, tail);
+    return committed;
   }
 
   async forget(streamIds: readonly string[]): Promise<void> {
-    for (let first = 0; first < streamIds.length; first += MAX_OPENED) {
-      await this.#write([], streamIds.slice(first, first + MAX_OPENED));
+    let remove: KvKey[] = [];
+    let bytes = 0;
+    let checks = new Map<string, KvCheck>();
+    const { db } = this.#connection;
+    const write = async () => {
+      if (remove.length === 0) return;
+      const version = await db.write({ checks: [...checks.values()], remove });
+      if (version === undefined) throw this.#notOurs("streams that are done");
+      [remove, bytes, checks] = [[], 0, new Map()];
+    };
+    for (const streamId of streamIds) {
+      const more = this.#guard(streamId);
+      const key = this.#keyOf(streamId);
+      const isFull = checks.size + more.length > KV_LIMITS.checks ||
+        remove.length >= MAX_OPENED || bytes + maxBytesOf(key) > KV_LIMITS.writeBytes;
+      if (isFull) await write();
+      remove.push(key);
+      bytes += maxBytesOf(key);
+      addChecks(checks, more);
+      this.#known.delete(streamId);
     }
+    await write();
   }
 
-  async #withoutKnown(streams: readonly StreamPosition[]): Promise<StreamPosition[]> {
-    const fresh = new Map<string, StreamPosition>();
-    for (const stream of streams) {
-      if (await this.read(stream.streamId) === undefined) fresh.set(stream.streamId, stream);
+  async #commit({ forget = [], open = [], streamId }: Commit, value: Uint8Array): Promise<void> {
+    const key = this.#keyOf(streamId);
+    checkSize(streamId, value);
+    const known = await this.#findKnown(streamId, value);
+    if (known === "done") return;
+    const { version, uncertain } = known;
+    const checks = new Map<string, KvCheck>();
+    for (const id of [streamId, ...forget]) addChecks(checks, this.#guard(id));
+    addChecks(checks, [{ key, version }]);
+    const batches = this.#cut(await this.#withoutKnown(open));
+    // What is opened must not be forgotten by a crash: the position that passes it comes last.
+    for (const [i, { set }] of batches.entries()) {
+      const isLast = i === batches.length - 1;
+      const { db } = this.#connection;
+      const write = { checks: [...checks.values()], set };
+      if (!isLast) {
+        if (await db.write(write) === undefined) await this.#refuse(streamId, version, value);
+        continue;
+      }
+      this.#remember(streamId, {
+        version,
+        uncertain: [...uncertain, value].slice(-MAX_UNCERTAIN),
+      });
+      const remove = forget.map((id) => this.#keyOf(id));
+      const written = await db.write({ ...write, set: [...set, { key, value }], remove });
+      if (written === undefined) await this.#refuse(streamId, version, value);
+      else this.#remember(streamId, { version: written, uncertain: [] });
     }
+    for (const id of forget) this.#known.delete(id);
+  }
+
+  /** From where the stream is moved; "done" when an earlier try of the same commit has come through. */
+  async #findKnown(streamId: string, value: Uint8Array): Promise<Known | "done"> {
+    const known = this.#known.get(streamId);
+    if (known === undefined) return { version: (await this.#see(streamId)).version, uncertain: [] };
+    if (known.uncertain.length === 0) return known;
+    const [entry] = await this.#connection.db.read([this.#keyOf(streamId)]);
+    const { version, value: stored } = entry!;
+    if (version === known.version) return known;
+    if (stored !== undefined && isSame(stored, value)) {
+      this.#remember(streamId, { version, uncertain: [] });
+      return "done";
+    }
+    const isOurs = stored !== undefined && known.uncertain.some((tried) => isSame(tried, stored));
+    if (!isOurs) throw this.#moved(streamId);
+    return { version, uncertain: known.uncertain };
+  }
+
+  /** A check did not hold: finds out which. Returns when the write has happened before. */
+  async #refuse(
+    streamId: string,
+    version: string | undefined,
+    value: Uint8Array,
+  ): Promise<void> {
+    const [entry] = await this.#connection.db.read([this.#keyOf(streamId)]);
+    if (entry!.value !== undefined && isSame(entry!.value, value)) {
+      return this.#remember(streamId, { version: entry!.version, uncertain: [] });
+    }
+    if (entry!.version === version) throw this.#notOurs(`'${streamId}'`);
+    throw this.#moved(streamId);
+  }
+
+  #moved(streamId: string): Fault {
+    this.#known.delete(streamId);
+    return new Fault(
+      "moved",
+      `${this.#connection.db.name} holds another position of '${streamId}' than was stored`,
+      {
+        hint:
+          "Another handler uses it, or it was restored from a backup. Reading goes on from there",
+      },
+    );
+  }
+
+  #notOurs(what: string): Fault {
+    return new Fault("moved", `Another replica has taken over ${what}`);
+  }
+
+  async #see(streamId: string) {
+    const key = this.#keyOf(streamId);
+    const [entry] = await this.#connection.db.read([key]);
+    const { value, version } = entry!;
+    // While a commit is under way, it alone says what is known.
+    if (!this.#tails.has(streamId)) this.#remember(streamId, { version, uncertain: [] });
+    return { version, position: value && this.#parse(streamId, value) };
+  }
+
+  #remember(streamId: string, known: Known): void {
+    this.#known.delete(streamId);
+    this.#known.set(streamId, known);
+    if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!);
+  }
+
+  /** Those of the streams that the database does not have, each once. */
+  async #withoutKnown(streams: readonly StreamPosition[]): Promise<StreamPosition[]> {
+    const fresh = new Map(streams.toReversed().map((stream) => [stream.streamId, stream]));
+    const ids = [...fresh.keys()];
+    const entries = await this.#connection.db.read(ids.map((id) => this.#keyOf(id)));
+    entries.forEach(({ value }, i) => {
+      if (value !== undefined) fresh.delete(ids[i]!);
+    });
     return [...fresh.values()];
   }
 
-  async #write(put: readonly StreamPosition[], forget: readonly string[]): Promise<void> {
-    const atomic = this.#kv.atomic();
-    for (const { position, streamId } of put) {
-      const value = toBytes(position);
-      if (value.length > MAX_VALUE_BYTES) {
-        throw new Fault("internal", `Position of '${streamId}' takes ${value.length} bytes`);
+  /** Cuts what is opened into writes within the limits; there is always a last one. */
+  #cut(streams: readonly StreamPosition[]): readonly Batch[] {
+    const batches: Batch[] = [{ set: [], bytes: 0 }];
+    for (const stream of streams) {
+      const key = this.#keyOf(stream.streamId);
+      const value = encodeKvValue(stream.position);
+      checkSize(stream.streamId, value);
+      const bytes = maxBytesOf(key) + value.length;
+      let batch = batches.at(-1)!;
+      if (batch.set.length >= MAX_OPENED || batch.bytes + bytes > MAX_OPENED_BYTES) {
+        batches.push(batch = { set: [], bytes: 0 });
       }
-      atomic.set(positionKey(streamId), value);
+      batch.set.push({ key, value });
+      batch.bytes += bytes;
     }
-    for (const streamId of forget) atomic.delete(positionKey(streamId));
-    await this.#attempt(() => atomic.commit());
+    return batches;
   }
 
   #parse(streamId: string, value: unknown): Position {
     try {
-      const position: unknown = JSON.parse(new TextDecoder().decode(value as Uint8Array));
+      const position = decodeKvValue(value as Uint8Array);
       if (isPosition(position)) return position;
     } catch {
       // Reported below: whatever else stands there is not ours.
     }
-    throw new Fault("state", `Stored position of '${streamId}' in '${this.#path}' cannot be read`, {
-      hint: CAUSES[0]!.hint,
+    const { name } = this.#connection.db;
+    throw new Fault("state", `${name} holds a position of '${streamId}' that cannot be read`, {
+      hint: "Give the handler a new storage, and start it with --cursor and the id of the last " +
+        "event in Fluentd, or with --start-time",
+      lasting: true,
     });
   }
 
-  async #attempt<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw toStateFault(this.#path, error);
-    }
+  #keyOf(streamId: string): KvKey {
+    return [...this.#connection.prefix, "position", streamId];
   }
 
   [Symbol.dispose](): void {
-    this.#kv.close();
+    this.#connection.db[Symbol.dispose]();
   }
+}
+
+/** Room for the position and what is forgotten is left. */
+const MAX_OPENED_BYTES = KV_LIMITS.writeBytes - 2 * KV_LIMITS.valueBytes;
+
+function checkSize(streamId: string, value: Uint8Array): void {
+  if (value.length <= KV_LIMITS.valueBytes) return;
+  throw new Fault("internal", `Position of '${streamId}' takes ${value.length} bytes`);
+}
+
+/** No character takes more than three bytes for each of its units. */
+function maxBytesOf(key: KvKey): number {
+  return key.reduce((sum, part) => sum + 3 * part.length + 2, 0);
+}
+
+function addChecks(checks: Map<string, KvCheck>, more: readonly KvCheck[]): void {
+  for (const check of more) checks.set(JSON.stringify(check.key), check);
 }
 
 function isPosition(value: unknown): value is Position {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function positionKey(streamId: string): Deno.KvKey {
-  return [...ROOT, "position", streamId];
-}
-
-function toBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
-}
-
-function toStateFault(path: string, error: unknown): Fault {
-  if (error instanceof Fault) return error;
-  const text = formatError(error);
-  const known = CAUSES.find((row) => row.pattern.test(text));
-  if (known === undefined) {
-    return new Fault("state", `State file '${path}' failed: ${text}`, { cause: error });
-  }
-  return new Fault("state", `State file '${path}' ${known.message} (${text})`, {
-    hint: known.hint,
-    cause: error,
-  });
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "../../src/core/fault.ts";
+import { KvFile } from "../../src/state/kv_file.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { MemoryPositionStore } from "../../src/state/memory_position_store.ts";
 import { testPositionStoreContract } from "../contract/position_store.ts";
@@ -203,11 +204,9 @@ for (const [what, value] of FOREIGN_VALUES) {
     const path = folder.join("state.kv");
     using kv = await Deno.openKv(path);
     await kv.set(["v1", "position", "log"], value);
-    const store = new KvPositionStore(kv, path);
-    await assertStateFault(
-      store.read("log"),
-      new RegExp(`^Stored position of 'log' in '${path}' cannot be read\\. Move it away`),
-    );
+    const store = new KvPositionStore({ db: new KvFile(kv, path), prefix: ["v1"] });
+    const text = `^State file '${path}' holds a position of 'log' that cannot be read\\. Give the`;
+    await assertStateFault(store.read("log"), new RegExp(text));
   });
 }
 
