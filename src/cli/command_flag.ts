@@ -43,7 +43,7 @@ export function flagsOfSettings(): readonly CommandFlag[] {
       ? { placeholder, kind: "words", words: setting.choices }
       : setting.kind === "path" || setting.kind === "output"
       ? { placeholder, kind: "file" }
-      : setting.kind === "directory"
+      : setting.kind === "storage"
       ? { placeholder, kind: "directory" }
       : { placeholder, kind: "text" };
     const short = setting.short === undefined ? undefined : `-${setting.short}`;

@@ -14,6 +14,8 @@ export function namedFilesOf({ config, sources }: LoadedConfig): readonly NamedF
     ["fluentd-cert", config.fluentdCert, false],
     ["fluentd-key", config.fluentdKey, true],
     ["fluentd-key-passphrase-file", config.fluentdKeyPassphraseFile, true],
+    ["storage-token-file", config.storageTokenFile, true],
+    ["storage-ca", config.storageCa, false],
   ];
   return files.flatMap(([setting, path, isSecret]) =>
     path === undefined ? [] : [{ setting, path, isSecret }]

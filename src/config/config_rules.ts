@@ -1,5 +1,5 @@
 import type { ConfigProblem } from "./config_problem.ts";
-import { isLoopbackUrl } from "./url_text.ts";
+import { isLoopbackUrl, isUrlText } from "./url_text.ts";
 import type { SettingName } from "./settings.ts";
 
 /** The settings as the rules between them see them. */
@@ -18,6 +18,7 @@ export function checkConfigRules(given: GivenSettings): readonly ConfigProblem[]
     ...checkFluentdKeyPair(given),
     ...checkPassphrase(given),
     ...checkPlainHttp(given),
+    ...checkStorageServer(given),
   ];
 }
 
@@ -49,6 +50,10 @@ export function findDoubtfulSettings(given: GivenSettings): readonly string[] {
     if (typeof url === "string" && isPlain(url) && !isLoopbackUrl(url)) {
       warnings.push(`${name} sends events over the network in clear. Use https`);
     }
+  }
+  const storage = String(given.get("storage") ?? "");
+  if (isUrlText(storage) && isPlain(storage) && !isLoopbackUrl(storage)) {
+    warnings.push("storage sends its token and the state over the network in clear. Use https");
   }
   if (given.has("fluentd-key-passphrase") && !given.has("fluentd-key")) {
     warnings.push("fluentd-key-passphrase has no effect without fluentd-key");
@@ -133,6 +138,34 @@ function checkPlainHttp(given: GivenSettings): ConfigProblem[] {
       "Write https in the URL, or remove fluentd-cert and fluentd-key",
     )
   );
+}
+
+function checkStorageServer(given: GivenSettings): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (given.has("storage-token") && given.has("storage-token-file")) {
+    problems.push(problem(
+      "storage-token-file",
+      "The token is given both by the environment and as a file",
+      "Remove storage-token-file, or the variable",
+    ));
+  }
+  const storage = String(given.get("storage") ?? "");
+  if (!isUrlText(storage)) return problems;
+  if (!given.has("storage-token") && !given.has("storage-token-file")) {
+    problems.push(problem(
+      "storage-token-file",
+      "The server in storage wants a token, and none is given",
+      "Put its access token into DENO_KV_ACCESS_TOKEN, or into a file that storage-token-file names",
+    ));
+  }
+  if (isPlain(storage) && !isLoopbackUrl(storage) && given.get("storage-allow-http") !== true) {
+    problems.push(problem(
+      "storage",
+      "The token and the state would go over the network in clear, because the URL is http",
+      "Write https in the URL; or set storage-allow-http, where nobody else can listen",
+    ));
+  }
+  return problems;
 }
 
 function isPlain(url: string): boolean {

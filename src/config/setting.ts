@@ -86,9 +86,9 @@ export interface PathSetting extends SettingBase {
   readonly kind: "path";
 }
 
-/** A directory, existing or to be made. */
-export interface DirectorySetting extends SettingBase {
-  readonly kind: "directory";
+/** A directory, existing or to be made, or the URL of a server that keeps what would be in it. */
+export interface StorageSetting extends SettingBase {
+  readonly kind: "storage";
 }
 
 /** `stdout`, `stderr`, or the path of a file, existing or to be made. */
@@ -135,7 +135,7 @@ export type Setting =
   | SizeSetting
   | ListSetting
   | PathSetting
-  | DirectorySetting
+  | StorageSetting
   | OutputSetting
   | UrlSetting
   | TimeSetting

@@ -38,6 +38,9 @@ export function tomlPathsOf(name: SettingName): readonly string[] {
       paths.push(`${section}.${rest.replaceAll("-", ".")}`, `${section}.${rest}`);
     }
     paths.push(name);
+  } else if (name.startsWith("storage-")) {
+    // "storage" itself is a text, which holds nothing.
+    paths.push(name);
   } else {
     paths.push(name.replaceAll("-", "."), name);
   }

@@ -13,6 +13,7 @@ import {
 } from "./setting_value.ts";
 import { type SettingName, settingOf } from "./settings.ts";
 import { formatPlace, type Source } from "./source.ts";
+import { isUrlText } from "./url_text.ts";
 import { describeTomlValue, tomlValueToText } from "./toml_text.ts";
 
 /** What the values are resolved from. */
@@ -144,8 +145,10 @@ export class SettingResolver {
   }
 
   async #checkFile(setting: Setting, value: SettingValue): Promise<void> {
-    if (setting.kind === "directory") {
-      if (await this.#input.files.inspect(String(value)) !== "file") return;
+    if (setting.kind === "storage") {
+      if (isUrlText(String(value)) || await this.#input.files.inspect(String(value)) !== "file") {
+        return;
+      }
       throw new InvalidValue("Is a file, not a directory", "Give a directory, like ./storage");
     }
     if (setting.kind === "output") {

@@ -7,7 +7,7 @@ import { InvalidValue } from "./invalid_value.ts";
 import { formatList, parseList } from "./list_text.ts";
 import { findNearestName } from "./nearest_name.ts";
 import type { AddressSetting, Setting } from "./setting.ts";
-import { parseHttpUrl, redactUrl } from "./url_text.ts";
+import { isUrlText, parseHttpUrl, parseServerUrl, redactUrl } from "./url_text.ts";
 
 /** Any value that a setting can have. */
 export type SettingValue = string | number | boolean | readonly string[] | HostPort;
@@ -50,11 +50,8 @@ export function parseSettingValue(
       return parseTime(text);
     case "path":
       return expandHome(text, context.homeDir);
-    case "directory":
-      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-        throw new InvalidValue("Is a URL, not a directory", "Give a directory, like ./storage");
-      }
-      return expandHome(text, context.homeDir);
+    case "storage":
+      return isUrlText(text) ? parseServerUrl(text) : expandHome(text, context.homeDir);
     case "output":
       return parseOutput(text, context.homeDir);
     case "url":
@@ -100,7 +97,8 @@ export function formatSettingValue(setting: Setting, value: SettingValue): strin
 /** Returns the text of a value as it may be shown: without secrets, cut at 100 characters. */
 export function redactSettingText(setting: Setting, text: string): string {
   if (setting.secret) return "(secret)";
-  const shown = setting.kind === "url" ? redactUrl(text) : text;
+  const mayBeUrl = setting.kind === "url" || setting.kind === "storage" && isUrlText(text);
+  const shown = mayBeUrl ? redactUrl(text) : text;
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown;
 }
 

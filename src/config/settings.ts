@@ -263,11 +263,49 @@ export const SETTINGS = {
   },
 
   "storage": {
-    kind: "directory",
+    kind: "storage",
     group: "State",
     example: "./storage",
     required: true,
-    doc: "Directory that keeps how far the export got; made when missing",
+    doc:
+      "Directory that keeps how far the export got, made when missing; or the URL of a KV Connect server",
+  },
+  "storage-token-file": {
+    kind: "path",
+    group: "State",
+    example: "storage-token",
+    doc:
+      "File that holds the access token of the server in storage; a line end after it is removed",
+  },
+  "storage-token": {
+    kind: "string",
+    group: "State",
+    example: "0f3c…",
+    secret: true,
+    flag: false,
+    toml: false,
+    env: ["DENO_KV_ACCESS_TOKEN"],
+    doc: "Access token of the server in storage, in place of storage-token-file",
+  },
+  "storage-ca": {
+    kind: "path",
+    group: "State",
+    example: "storage-ca.crt",
+    doc: "CA certificates that the certificate of the server in storage is checked against",
+    unset: "the system's",
+  },
+  "storage-timeout": {
+    kind: "duration",
+    group: "State",
+    default: "10s",
+    min: "1ms",
+    doc: "Longest wait for an answer of the server in storage; after that it is asked again",
+  },
+  "storage-allow-http": {
+    kind: "bool",
+    group: "State",
+    default: "false",
+    doc: "Take http in storage for another machine too: token and state then go in clear",
   },
   "cursor": {
     kind: "string",

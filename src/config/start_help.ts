@@ -15,7 +15,7 @@ const PLACEHOLDERS: { readonly [kind in Exclude<Setting["kind"], "bool">]: strin
   size: "SIZE",
   list: "LIST",
   path: "FILE",
-  directory: "DIRECTORY",
+  storage: "DIRECTORY|URL",
   output: "OUTPUT",
   url: "URL",
   time: "TIME",

@@ -62,7 +62,7 @@ const EXPECTED: { readonly [kind in Setting["kind"]]: string } = {
   size: 'Write it in quotes with a unit, like "1GiB"',
   list: 'Write it as a list, like ["a", "b"], or as text with commas',
   path: "Write the path in quotes",
-  directory: "Write the path in quotes",
+  storage: "Write the path in quotes",
   output: "Write stdout, stderr or a path in quotes",
   url: "Write the URL in quotes",
   time: 'Write it in quotes, like "2021-01-01T00:00:00Z"',

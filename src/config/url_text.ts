@@ -28,6 +28,31 @@ export function parseHttpUrl(text: string, example: string): string {
   return text;
 }
 
+/** Whether a text is meant as a URL, as opposed to a path. */
+export function isUrlText(text: string): boolean {
+  return /^(https?:|[a-z][a-z0-9+.-]+:[/\\]{2})/i.test(text);
+}
+
+/**
+ * Checks the URL of a KV Connect server and returns it without a slash at its end.
+ *
+ * @throws {InvalidValue} as `parseHttpUrl`, and if it holds a query.
+ */
+export function parseServerUrl(text: string): string {
+  const example = "https://kv.example.com, or give a directory, like ./storage";
+  if (/^[^?#]*@/.test(text)) {
+    throw new InvalidValue(
+      "A user name and password in the URL are not supported",
+      "Remove them; the server is told who is asking by its access token (DENO_KV_ACCESS_TOKEN)",
+    );
+  }
+  const url = parseHttpUrl(text, example);
+  if (url.includes("?")) {
+    throw new InvalidValue("A query (?…) in the URL is not supported", `Write it like ${example}`);
+  }
+  return url.replace(/\/+$/, "");
+}
+
 /** Whether the URL leads to this machine by name or address. */
 export function isLoopbackUrl(text: string): boolean {
   const host = new URL(text).hostname;

@@ -47,6 +47,34 @@ const RULES: readonly RefusedSettings[] = [
     ],
   },
   {
+    title: "a server in storage without a token",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "https://kv.test" },
+    exitCode: 78,
+    lines: [
+      "storage-token-file: The server in storage wants a token, and none is given. Put its access token into DENO_KV_ACCESS_TOKEN, or into a file that storage-token-file names.",
+    ],
+  },
+  {
+    title: "a token from the environment beside one in a file",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "http://127.0.0.1:4512", DENO_KV_ACCESS_TOKEN: "hunter2" },
+    args: ["--storage-token-file=there.pem"],
+    exitCode: 78,
+    lines: [
+      "storage-token-file: The token is given both by the environment and as a file. Remove storage-token-file, or the variable.",
+    ],
+  },
+  {
+    title: "a server in storage that is talked to in clear",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "http://kv.test", FDFWD_STORAGE_TOKEN: "hunter2" },
+    exitCode: 78,
+    lines: [
+      "storage: The token and the state would go over the network in clear, because the URL is http. Write https in the URL; or set storage-allow-http, where nobody else can listen.",
+    ],
+  },
+  {
     title: "a Fluentd certificate without its key",
     without: ["fluentd-key"],
     exitCode: 78,

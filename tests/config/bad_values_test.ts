@@ -143,12 +143,30 @@ const VALUES: readonly RefusedSettings[] = [
     ],
   },
   {
-    title: "a storage that is a URL",
+    title: "a storage on a server of another kind",
     without: ["storage"],
-    env: { FDFWD_STORAGE: "https://kv.test/" },
+    env: { FDFWD_STORAGE: "redis://kv.test/" },
     exitCode: 78,
     lines: [
-      'FDFWD_STORAGE="https://kv.test/": Is a URL, not a directory. Give a directory, like ./storage.',
+      'FDFWD_STORAGE="redis://kv.test/": Not an http or https URL. Write it like https://kv.example.com, or give a directory, like ./storage.',
+    ],
+  },
+  {
+    title: "a user and password in the URL of storage",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "https://me:hunter2@kv.test/" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_STORAGE="https://***@kv.test/": A user name and password in the URL are not supported. Remove them; the server is told who is asking by its access token (DENO_KV_ACCESS_TOKEN).',
+    ],
+  },
+  {
+    title: "a query in the URL of storage",
+    without: ["storage"],
+    env: { FDFWD_STORAGE: "https://kv.test/?token=hunter2" },
+    exitCode: 78,
+    lines: [
+      'FDFWD_STORAGE="https://kv.test/?token=***": A query (?…) in the URL is not supported. Write it like https://kv.example.com, or give a directory, like ./storage.',
     ],
   },
   {
