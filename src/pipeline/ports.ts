@@ -78,6 +78,41 @@ export interface PositionStore {
   forget(streamIds: readonly string[]): Promise<void>;
 }
 
+/** Which waiting streams are looked for. */
+export interface StreamSearch {
+  /** Beginning of their ids, such as `session/`. */
+  readonly prefix: string;
+  /** Most streams that are wanted. */
+  readonly limit: number;
+  /** Whether a stream is at work or waiting here already. */
+  readonly isKnown: (streamId: string) => boolean;
+  /** How long a stream that was set aside has to wait still, in milliseconds. */
+  readonly delayOf: (position: Position) => number;
+}
+
+/** What a search has found. */
+export interface FoundStreams {
+  /** For this replica; it has not claimed them yet. */
+  readonly streams: readonly StreamPosition[];
+  /** Streams that wait for others, and that nobody has claimed. */
+  readonly left: number;
+}
+
+/**
+ * Shares out the streams of a store between replicas: each is forwarded by the one that has claimed it,
+ * and its position moved by nobody else. All methods throw a `Fault` of kind `state`.
+ */
+export interface StreamSharing {
+  /** Replicas that live, this one included. */
+  readonly replicaCount: number;
+  /** Claims a stream; false when another replica has it, or when it is done. */
+  claim(streamId: string): Promise<boolean>;
+  /** Lets others have a stream. One that is forgotten needs no release. */
+  release(streamId: string): Promise<void>;
+  /** Streams that this replica should forward. */
+  find(search: StreamSearch): Promise<FoundStreams>;
+}
+
 /** An event that nobody will take, with the receiver's words. */
 export interface RejectedEvent {
   readonly streamId: string;

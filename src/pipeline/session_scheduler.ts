@@ -6,7 +6,8 @@ import {
   encodeSessionPosition,
   type SessionPosition,
 } from "../core/session_position.ts";
-import type { PipelineObserver, PositionStore, StreamPosition } from "./ports.ts";
+import type { PipelineObserver, PositionStore, StreamPosition, StreamSharing } from "./ports.ts";
+import { StreamFinder } from "./stream_finder.ts";
 import { StreamPool } from "./stream_pool.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
@@ -20,6 +21,10 @@ export interface SessionSchedulerOptions {
   /** Forwards one recording from a position to its end, or until stopped. @throws {Fault} */
   readonly forward: (sessionId: string, position: Position, stop: AbortSignal) => Promise<void>;
   readonly stop: AbortSignal;
+  /** Shares the recordings out where several replicas use the store. */
+  readonly sharing?: StreamSharing | undefined;
+  /** Pause between two looks for recordings that others have found, in milliseconds. */
+  readonly lookMs?: number;
 }
 
 /** Streams of sessions are named by their session. */
@@ -47,23 +52,34 @@ const FAILURE_PAUSE_MS = { first: 1000, max: HOUR_MS / 12 };
 export class SessionScheduler {
   readonly #options: SessionSchedulerOptions;
   readonly #pool: StreamPool;
+  readonly #finder: StreamFinder | undefined;
+  #isDraining = false;
 
   constructor(options: SessionSchedulerOptions) {
     this.#options = options;
-    const { clock, concurrency, stop } = options;
-    const run = (id: string, stop: AbortSignal) => this.#runOnce(id, stop);
-    this.#pool = new StreamPool({ clock, concurrency, stop, run });
+    const { clock, concurrency, lookMs = 2000, sharing, stop } = options;
+    const run = (id: string, stop: AbortSignal) => this.#runIfOurs(id, stop);
+    const pool = new StreamPool({ clock, concurrency, stop, run });
+    this.#pool = pool;
+    this.#finder = sharing && new StreamFinder({
+      ...options,
+      prefix: SESSION_PREFIX,
+      sharing,
+      pool,
+      pollMs: lookMs,
+      delayOf: (position) => this.#delayOf(position),
+    });
   }
 
-  /** Takes up the sessions that an earlier run left. @throws {Fault} of kind `state`. */
+  /**
+   * Takes up the sessions that an earlier run left; those of a store that is shared are found while it
+   * runs. @throws {Fault} of kind `state`.
+   */
   async load(): Promise<number> {
-    const { clock, store } = this.#options;
+    if (this.#finder !== undefined) return 0;
     let count = 0;
-    for await (const { streamId, position } of store.list(SESSION_PREFIX)) {
-      const { attempts, dueMs } = decodeSessionPosition(position);
-      // No pause is longer: a later time was set by a clock that ran ahead.
-      const longestMs = pauseAfter("missing", attempts);
-      this.#pool.add(streamId, Math.min(dueMs - clock.nowMs(), longestMs));
+    for await (const { streamId, position } of this.#options.store.list(SESSION_PREFIX)) {
+      this.#pool.add(streamId, this.#delayOf(position));
       count++;
     }
     return count;
@@ -76,6 +92,7 @@ export class SessionScheduler {
 
   /** Takes up sessions that were committed just now. */
   open(streams: readonly StreamPosition[]): void {
+    if (this.#finder !== undefined) return this.#finder.wake();
     for (const { streamId } of streams) {
       if (streamId.startsWith(SESSION_PREFIX)) this.#pool.add(streamId);
     }
@@ -83,12 +100,40 @@ export class SessionScheduler {
 
   /** Lets `run` end once each session was tried; those set aside stay in the store. */
   drain(): void {
-    this.#pool.drain();
+    this.#isDraining = true;
+    if (this.#finder === undefined) this.#pool.drain();
+    else this.#finder.wake();
   }
 
   /** Runs until stopped or drained. */
-  run(): Promise<void> {
-    return this.#pool.run();
+  async run(): Promise<void> {
+    const finding = this.#finder?.run(() => this.#isDraining).then(() => this.#pool.drain());
+    await Promise.all([finding, this.#pool.run()]);
+  }
+
+  #delayOf(position: Position): number {
+    const { attempts, dueMs } = decodeSessionPosition(position);
+    // No pause is longer: a later time was set by a clock that ran ahead.
+    const longestMs = pauseAfter("missing", attempts);
+    return Math.min(dueMs - this.#options.clock.nowMs(), longestMs);
+  }
+
+  async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {
+    const { sharing } = this.#options;
+    if (sharing === undefined) return await this.#runOnce(streamId, stop);
+    const wait = { ...this.#options, streamId, stop };
+    try {
+      if (!await waitForStore(() => sharing.claim(streamId), wait)) return undefined;
+      const delayMs = await this.#runOnce(streamId, stop);
+      if (!stop.aborted) await waitForStore(() => sharing.release(streamId), wait);
+      return delayMs;
+    } catch (error) {
+      // Another replica has taken over; what ends this one is told elsewhere.
+      if (stop.aborted && error instanceof Fault) return undefined;
+      throw error;
+    } finally {
+      this.#finder?.noteRoom();
+    }
   }
 
   async #runOnce(streamId: string, stop: AbortSignal): Promise<number | undefined> {

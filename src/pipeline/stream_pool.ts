@@ -49,6 +49,11 @@ export class StreamPool {
     return { ready: this.#ready.length, running: this.#running.size, parked: this.#parked.length };
   }
 
+  /** Whether a stream is in the pool. */
+  has(streamId: string): boolean {
+    return this.#known.has(streamId);
+  }
+
   /**
    * Adds a stream, to be run after `delayMs`. One that waits in the pool already stays as it is; one
    * that runs has another turn, because it may not have seen what it is added for.

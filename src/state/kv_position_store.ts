@@ -16,6 +16,8 @@ import { KvFile } from "./kv_file.ts";
 export interface KvPositionStoreOptions {
   /** What has to hold, besides, for a stream to be moved: that it is still ours. @throws {Fault} */
   readonly guard?: (streamId: string) => readonly KvCheck[];
+  /** What else goes in the same write when a stream is forgotten. */
+  readonly keysWith?: (streamId: string) => readonly KvKey[];
 }
 
 /** What is known of a stream that this store moves. */
@@ -49,14 +51,16 @@ const MAX_OPENED = 500;
 export class KvPositionStore implements PositionStore, Disposable {
   readonly #connection: KvConnection;
   readonly #guard: NonNullable<KvPositionStoreOptions["guard"]>;
+  readonly #keysWith: NonNullable<KvPositionStoreOptions["keysWith"]>;
   readonly #known = new Map<string, Known>();
   /** The last commit of each stream that is being moved. */
   readonly #tails = new Map<string, Promise<void>>();
 
   /** Positions in a database that is open. */
-  constructor(connection: KvConnection, { guard = () => [] }: KvPositionStoreOptions = {}) {
+  constructor(connection: KvConnection, options: KvPositionStoreOptions = {}) {
     this.#connection = connection;
-    this.#guard = guard;
+    this.#guard = options.guard ?? (() => []);
+    this.#keysWith = options.keysWith ?? (() => []);
   }
 
   /**
@@ -128,8 +132,10 @@ export class KvPositionStore implements PositionStore, Disposable {
       const isFull = checks.size + more.length > KV_LIMITS.checks ||
         remove.length >= MAX_OPENED || bytes + maxBytesOf(key) > KV_LIMITS.writeBytes;
       if (isFull) await write();
-      remove.push(key);
-      bytes += maxBytesOf(key);
+      for (const gone of [key, ...this.#keysWith(streamId)]) {
+        remove.push(gone);
+        bytes += maxBytesOf(gone);
+      }
       addChecks(checks, more);
       this.#known.delete(streamId);
     }
@@ -159,7 +165,7 @@ export class KvPositionStore implements PositionStore, Disposable {
         version,
         uncertain: [...uncertain, value].slice(-MAX_UNCERTAIN),
       });
-      const remove = forget.map((id) => this.#keyOf(id));
+      const remove = forget.flatMap((id) => [this.#keyOf(id), ...this.#keysWith(id)]);
       const written = await db.write({ ...write, set: [...set, { key, value }], remove });
       if (written === undefined) await this.#refuse(streamId, version, value);
       else this.#remember(streamId, { version: written, uncertain: [] });

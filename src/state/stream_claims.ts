@@ -69,7 +69,10 @@ export class StreamClaims {
     const keys = [key, [...prefix, "position", streamId]];
     if (lastHolder !== undefined) keys.push(fenceKeyOf(prefix, lastHolder));
     const [found, position, lastFence] = await db.read(keys);
-    if (ifStored && position!.value === undefined) return { kind: "done" };
+    if (ifStored && position!.value === undefined) {
+      this.#held.delete(streamId);
+      return { kind: "done" };
+    }
     const before = readClaim(found!);
     if (before?.holder === this.#lease.id) {
       // Of a try whose answer did not come.
@@ -102,16 +105,14 @@ export class StreamClaims {
     this.#held.delete(streamId);
   }
 
-  /** The claims of streams that a write forgets go with it: keys to remove. */
-  keysOf(streamIds: readonly string[]): readonly (readonly string[])[] {
-    return streamIds.map((id) => this.#held.get(id)).filter((c) => c !== undefined).map((c) =>
-      c.key
-    );
+  /** The key of a claim that is held, to be removed with the stream when that is done. */
+  keyOf(streamId: string): readonly string[] | undefined {
+    return this.#held.get(streamId)?.key;
   }
 
-  /** Such a write was made. */
-  forgotten(streamIds: readonly string[]): void {
-    for (const id of streamIds) this.#held.delete(id);
+  /** The stream was removed with its claim. */
+  forgotten(streamId: string): void {
+    this.#held.delete(streamId);
   }
 
   /** Who holds the streams whose ids begin with a prefix; some of them may be dead. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ChunkStart } from "../../src/pipeline/chunk_scheduler.ts";
+import type { ChunkStart } from "../../src/pipeline/chunk_runner.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { MemoryPositionStore } from "../../src/state/memory_position_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -1,0 +1,197 @@
+import { Backoff } from "../core/backoff.ts";
+import type { Clock } from "../core/clock.ts";
+import { Fault, formatError } from "../core/fault.ts";
+import type { Position } from "../core/position.ts";
+import type { PipelineObserver, PositionStore, StreamSharing } from "./ports.ts";
+import { StreamFinder } from "./stream_finder.ts";
+import { StreamPool } from "./stream_pool.ts";
+
+/** A chunk and where to begin in it. */
+export interface ChunkStart {
+  readonly date: string;
+  readonly chunk: string;
+  readonly position: Position;
+}
+
+/** What forwarding chunks takes. */
+export interface ChunkRunnerOptions {
+  /** Most chunks that are read at once. */
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly store: PositionStore;
+  readonly observer: PipelineObserver;
+  /** Forwards one chunk from a position to its end, or until stopped. @throws {Fault} */
+  readonly forward: (chunk: ChunkStart, stop: AbortSignal) => Promise<void>;
+  /** Told of each chunk that is done. */
+  readonly onDone?: (chunk: Omit<ChunkStart, "position">) => void;
+  /** How long a chunk may fail and not move before it counts as stalled, in milliseconds. */
+  readonly stallMs: number;
+  readonly stop: AbortSignal;
+  /** Shares the chunks out where several replicas use the store. */
+  readonly sharing?: StreamSharing | undefined;
+  /** Pause between two looks for chunks that others have listed, in milliseconds. */
+  readonly lookMs?: number;
+}
+
+/** The stream of a chunk, and the mark that it is done. */
+export const CHUNK_PREFIX = "chunk/";
+/** Marks of chunks that are done, by date. */
+export const DONE_PREFIX = "done/";
+/** Where a chunk begins. */
+export const CHUNK_START: Position = { version: 1, cursor: "" };
+
+const MAX_CHUNK_PAUSE_MS = 30_000;
+
+/** A chunk that fails, and since when it has not moved. */
+interface ChunkFailure {
+  readonly backoff: Backoff;
+  readonly position: string;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+  /** Of the last try; undefined when our own store was at fault. */
+  reason: string | undefined;
+  isStalled: boolean;
+}
+
+/**
+ * Forwards chunks, `concurrency` at a time. One that fails makes room for others, and is tried again
+ * after a growing pause. One that is done leaves a mark, in the same write that forgets its position.
+ */
+export class ChunkRunner {
+  readonly #options: ChunkRunnerOptions;
+  readonly #pool: StreamPool;
+  readonly #finder: StreamFinder | undefined;
+  readonly #failures = new Map<string, ChunkFailure>();
+
+  constructor(options: ChunkRunnerOptions) {
+    this.#options = options;
+    const { clock, concurrency, lookMs = 2000, sharing, stop } = options;
+    const run = (id: string, stop: AbortSignal) => this.#runIfOurs(id, stop);
+    const pool = new StreamPool({ clock, concurrency, stop, run });
+    this.#pool = pool;
+    this.#finder = sharing && new StreamFinder({
+      ...options,
+      prefix: CHUNK_PREFIX,
+      sharing,
+      pool,
+      pollMs: lookMs,
+      delayOf: () => 0,
+    });
+  }
+
+  /** Chunks that are known here and not done. */
+  get counts(): StreamPool["counts"] {
+    return this.#pool.counts;
+  }
+
+  /** Why chunks fail that Teleport did not give in so many tries in a row, or more. */
+  reasonsAfter(tries: number): readonly string[] {
+    return [...this.#failures.values()].flatMap(({ backoff, reason }) =>
+      reason !== undefined && backoff.failures >= tries ? [reason] : []
+    );
+  }
+
+  /** Takes up a chunk. */
+  add(date: string, chunk: string): void {
+    this.#pool.add(chunkIdOf(date, chunk));
+  }
+
+  /** Looks for chunks soon, where they are shared: some were listed. */
+  wake(): void {
+    this.#finder?.wake();
+  }
+
+  /** Lets `run` end once no chunk runs or is ready. */
+  drain(): void {
+    this.#pool.drain();
+  }
+
+  /** Runs until stopped or drained. @throws {Fault} */
+  async run(): Promise<void> {
+    await Promise.all([this.#finder?.run(() => false), this.#pool.run()]);
+  }
+
+  async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {
+    const { sharing } = this.#options;
+    try {
+      if (sharing === undefined) return await this.#runOnce(streamId, stop);
+      // A chunk that fails stays claimed, so that its pauses are kept.
+      return await sharing.claim(streamId) ? await this.#runOnce(streamId, stop) : undefined;
+    } catch (error) {
+      if (stop.aborted) return undefined;
+      if (!(error instanceof Fault)) throw error;
+      // Who lists chunks ends when the server has none any more; whoever only reads them waits.
+      if (error.kind === "unsupported" && sharing === undefined) throw error;
+      if (!error.transient && error.kind !== "state") throw error;
+      return await this.#park(streamId, error);
+    } finally {
+      this.#finder?.noteRoom();
+    }
+  }
+
+  async #runOnce(streamId: string, stop: AbortSignal): Promise<undefined> {
+    const { forward, onDone, sharing, store } = this.#options;
+    const [date, chunk] = splitChunkId(streamId);
+    const mark = `${DONE_PREFIX}${date}/${chunk}`;
+    // Who has listed it may not have known that another replica was through with it.
+    const isDone = sharing !== undefined && await store.read(mark) !== undefined;
+    if (!isDone) {
+      const position = await store.read(streamId) ?? CHUNK_START;
+      await forward({ date, chunk, position }, stop);
+      if (stop.aborted) return;
+    }
+    await store.commit({ streamId: mark, position: {}, forget: [streamId] });
+    this.#noteMoving(streamId);
+    onDone?.({ date, chunk });
+  }
+
+  /** The pause grows while a chunk makes no progress, and begins anew when it does. */
+  async #park(streamId: string, fault: Fault): Promise<number> {
+    const position = await this.#options.store.read(streamId).then(
+      (position) => JSON.stringify(position) ?? "",
+      formatError,
+    );
+    const { clock, observer, stallMs } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    let failure = this.#failures.get(streamId);
+    if (failure === undefined || failure.position !== position) {
+      this.#noteMoving(streamId);
+      const backoff = new Backoff({ firstMs: 1000, maxMs: MAX_CHUNK_PAUSE_MS });
+      this.#failures.set(
+        streamId,
+        failure = { backoff, position, sinceMs, reason: undefined, isStalled: false },
+      );
+    }
+    const delayMs = failure.backoff.nextMs();
+    const attempt = failure.backoff.failures;
+    const peer = fault.kind === "state" ? "state" : "source";
+    failure.reason = peer === "source" ? fault.text : undefined;
+    observer.parked({ streamId, peer, reason: fault.text, attempt, delayMs });
+    if (peer === "source" && !failure.isStalled && sinceMs - failure.sinceMs >= stallMs) {
+      failure.isStalled = true;
+      observer.stalled(
+        streamId,
+        `${fault.text}. Look into the log of the auth server at that time`,
+      );
+    }
+    return delayMs;
+  }
+
+  #noteMoving(streamId: string): void {
+    const failure = this.#failures.get(streamId);
+    this.#failures.delete(streamId);
+    if (!failure?.isStalled) return;
+    this.#options.observer.recovered(streamId, "source", failure.backoff.failures);
+  }
+}
+
+/** Name of the stream of a chunk. */
+export function chunkIdOf(date: string, chunk: string): string {
+  return `${CHUNK_PREFIX}${date}/${chunk}`;
+}
+
+/** The opposite of `chunkIdOf`. */
+export function splitChunkId(streamId: string): [date: string, chunk: string] {
+  const dateEnd = streamId.indexOf("/", CHUNK_PREFIX.length);
+  return [streamId.slice(CHUNK_PREFIX.length, dateEnd), streamId.slice(dateEnd + 1)];
+}

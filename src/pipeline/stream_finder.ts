@@ -1,0 +1,101 @@
+import type { Clock } from "../core/clock.ts";
+import type { Position } from "../core/position.ts";
+import type { FoundStreams, PipelineObserver, StreamSharing } from "./ports.ts";
+import type { StreamPool } from "./stream_pool.ts";
+import { waitForStore } from "./wait_for_store.ts";
+
+/** Where streams are looked for, and who runs them. */
+export interface StreamFinderOptions {
+  /** Beginning of their ids. */
+  readonly prefix: string;
+  readonly sharing: StreamSharing;
+  readonly pool: Pick<StreamPool, "add" | "counts" | "has">;
+  /** Most streams that the pool runs at once. */
+  readonly concurrency: number;
+  /** Pause between two looks when there is nothing to do, in milliseconds. */
+  readonly pollMs: number;
+  readonly clock: Clock;
+  readonly observer: PipelineObserver;
+  /** How long a stream that was set aside has to wait still, in milliseconds. */
+  readonly delayOf: (position: Position) => number;
+  readonly stop: AbortSignal;
+}
+
+/** Pause between two looks while streams wait somewhere. */
+const BUSY_MS = 250;
+/** Never more often than that, whatever there is to do. */
+const SHORTEST_MS = 50;
+
+/**
+ * Looks in a store that replicas share for streams that wait, and gives this replica's part to a pool:
+ * never more than the pool is soon through with, so that the rest can go to others.
+ */
+export class StreamFinder {
+  readonly #options: StreamFinderOptions;
+  #wake: (() => void) | undefined;
+  #isWoken = false;
+  /** There was more than the pool had room for. */
+  #isFull = false;
+
+  constructor(options: StreamFinderOptions) {
+    this.#options = options;
+  }
+
+  /** Looks soon: a stream was opened. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake?.();
+  }
+
+  /** Looks soon when the last look has left streams behind: a place is free. */
+  noteRoom(): void {
+    if (this.#isFull && this.#options.pool.counts.ready < this.#options.concurrency) this.wake();
+  }
+
+  /** Runs until stopped, or until `isEnding` and nothing is left for this replica. */
+  async run(isEnding: () => boolean): Promise<void> {
+    const { clock, concurrency, pollMs, pool, stop } = this.#options;
+    while (!stop.aborted) {
+      this.#isWoken = false;
+      const room = 2 * concurrency - pool.counts.ready;
+      const isAsked = isEnding();
+      const found = await this.#look(room);
+      if (found === undefined) return;
+      this.#isFull = found.streams.length >= room;
+      const { ready, running } = pool.counts;
+      const isIdle = found.streams.length + found.left + ready + running === 0;
+      if (isIdle && isAsked) return;
+      await clock.sleep(SHORTEST_MS, stop).catch(() => {});
+      const isBusy = this.#isFull || found.left > 0 || isEnding();
+      await this.#pause(isBusy ? BUSY_MS : pollMs);
+    }
+  }
+
+  async #look(room: number): Promise<FoundStreams | undefined> {
+    const { clock, delayOf, observer, pool, prefix, sharing, stop } = this.#options;
+    if (room <= 0) return { streams: [], left: 0 };
+    const isKnown = (streamId: string) => pool.has(streamId);
+    const search = { prefix, limit: room, isKnown, delayOf };
+    const found = await waitForStore(() => sharing.find(search), {
+      streamId: prefix.slice(0, -1),
+      clock,
+      observer,
+      stop,
+    });
+    for (const { position, streamId } of found?.streams ?? []) {
+      pool.add(streamId, delayOf(position));
+    }
+    return found;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#isWoken) return;
+    const { clock, stop } = this.#options;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([stop, ended.signal]);
+    const woken = new Promise<void>((resolve) => this.#wake = resolve);
+    await Promise.race([woken, clock.sleep(ms, signal).catch(() => {})]);
+    ended.abort();
+    this.#wake = undefined;
+  }
+}
