@@ -38,30 +38,40 @@ export async function findPositionAfter(
     order: "newest-first",
   } as const;
   for await (const event of readRange(options, range, signal)) {
-    if (event.id !== id) continue;
-    // What comes before it within its second is done as well, in the order in which it is exported.
-    const secondMs = Math.floor(event.timeMs / 1000) * 1000;
-    const second = { startMs: secondMs, endMs: secondMs + 999, order: "oldest-first" } as const;
-    const done: DoneEvent[] = [];
-    for await (const earlier of readRange(options, second, signal)) {
-      done.push(earlier);
-      if (earlier.id === id) break;
-    }
-    return afterEvents(startOfLog(startMs ?? secondMs), done, {
-      limitMs: event.timeMs,
-      untilMs: event.timeMs,
-    });
+    if (event.id === id) return await positionAfterEvent(options, event, signal);
   }
   return undefined;
 }
 
+/**
+ * The position after an event. What comes before it within its second is done as well, in the order in
+ * which it is exported.
+ *
+ * @throws {Fault} when the server cannot be asked.
+ */
+export async function positionAfterEvent(
+  options: Pick<LogSearchOptions, "auditLog" | "startMs">,
+  { id, timeMs }: DoneEvent,
+  signal: AbortSignal,
+): Promise<LogPosition> {
+  const secondMs = Math.floor(timeMs / 1000) * 1000;
+  const second = { startMs: secondMs, endMs: secondMs + 999, order: "oldest-first" } as const;
+  const done: DoneEvent[] = [];
+  for await (const earlier of readRange(options, second, signal)) {
+    done.push(earlier);
+    if (earlier.id === id) break;
+  }
+  const start = startOfLog(options.startMs ?? secondMs);
+  return afterEvents(start, done, { limitMs: timeMs, untilMs: timeMs });
+}
+
 /** Reads a span of time to its end, or until the server goes round in circles. */
-async function* readRange(
-  { auditLog }: LogSearchOptions,
+export async function* readRange(
+  { auditLog }: Pick<LogSearchOptions, "auditLog">,
   range: Pick<LogQuery, "startMs" | "endMs" | "order">,
   signal: AbortSignal,
 ): AsyncGenerator<DoneEvent> {
-  const purpose = "look for the event of --cursor";
+  const purpose = "look for the last event that was sent";
   const writer = new StructJsonWriter();
   const circle = new CircleCheck();
   let cursor = "";

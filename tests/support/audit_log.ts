@@ -25,8 +25,8 @@ export interface LogPage {
   readonly lastKey: string;
 }
 
-/** What a start key of another window, filter or order is answered with. */
-export type StaleCursor = "empty" | "error";
+/** What a start key of another window, filter or order is answered with; `taken` as a place in the log. */
+export type StaleCursor = "empty" | "error" | "taken";
 
 /** How an audit log reads. */
 export interface AuditLogOptions {
@@ -118,7 +118,7 @@ export class AuditLog {
     }
     const fingerprint = JSON.stringify([startMs, endMs, [...query.eventTypes], query.order]);
     const key = query.startKey === "" ? undefined : decodeStartKey(query.startKey);
-    if (key !== undefined && key.query !== fingerprint) {
+    if (key !== undefined && key.query !== fingerprint && this.#staleCursor !== "taken") {
       if (this.#staleCursor === "empty") return { items: [], lastKey: "" };
       throw new InvalidQueryError("start_key belongs to another window, filter or order");
     }
