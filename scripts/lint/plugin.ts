@@ -6,6 +6,7 @@ import { layers } from "./layers.ts";
 import { noExit } from "./no_exit.ts";
 import { positionalArguments } from "./positional_arguments.ts";
 import { privateField } from "./private_field.ts";
+import { sharedProcess } from "./shared_process.ts";
 import { topLevelFunction } from "./top_level_function.ts";
 
 /**
@@ -24,6 +25,7 @@ const plugin: Deno.lint.Plugin = {
     "top-level-function": topLevelFunction,
     "positional-arguments": positionalArguments,
     "error-message": errorMessage,
+    "shared-process": sharedProcess,
   },
 };
 

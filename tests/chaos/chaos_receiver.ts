@@ -14,6 +14,8 @@ export interface ArrivedRequest {
   readonly atMs: number;
   /** When all of the answer was given to the system; undefined when it was not. */
   readonly answeredAtMs?: number | undefined;
+  /** When its connection was gone, if nothing else came over it. */
+  readonly closedAtMs?: number | undefined;
   readonly status?: number | undefined;
   readonly events: readonly Readonly<Record<string, unknown>>[];
   readonly body?: Uint8Array | undefined;

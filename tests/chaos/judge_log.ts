@@ -1,5 +1,6 @@
 import type { Arrival, ArrivedRequest, ReceiverJournal } from "./chaos_receiver.ts";
 import { mayHaveGivenUp } from "./fake_chaos_receiver.ts";
+import { TIMEOUT_MS } from "./schedule.ts";
 import type { Break } from "./handler.ts";
 import { canonicalJson, type KnownEvent } from "./known_event.ts";
 import type { Quarantined } from "./quarantined.ts";
@@ -216,7 +217,9 @@ function excuses(
     const isCut = cutsMs.some((ms) =>
       ms >= request.atMs && ms <= (request.answeredAtMs ?? Infinity) + 150
     );
-    if (!isHeard || isCut || mayHaveGivenUp(request)) excused.add(index);
+    if (!isHeard || isCut || mayHaveGivenUp(request) || hasLeft(request, evidence)) {
+      excused.add(index);
+    }
   }
   // The events of two requests of each stream; one more while an event at fault is looked for.
   const mostEvents = (terminateMayRepeat ? 3 : 2) * batchEvents;
@@ -233,6 +236,20 @@ function excuses(
     }
   }
   return (index) => excused.has(index);
+}
+
+/**
+ * Whether the program left the connection soon after the answer, and went on over others: it had given
+ * up while the answer was on its way. With the answer in hand it would have kept the connection.
+ */
+function hasLeft(request: ArrivedRequest, { breaks, cutsMs, journal }: Evidence): boolean {
+  const { answeredAtMs, closedAtMs } = request;
+  if (answeredAtMs === undefined || closedAtMs === undefined) return false;
+  if (closedAtMs > answeredAtMs + TIMEOUT_MS) return false;
+  if (cutsMs.some((ms) => ms >= answeredAtMs && ms <= closedAtMs)) return false;
+  const next = journal.requests?.find(({ atMs }) => atMs >= closedAtMs);
+  return next !== undefined &&
+    !breaks.some(({ atMs }) => atMs >= closedAtMs && atMs <= next.atMs);
 }
 
 /** How often each event failed alone with a status. */

@@ -112,6 +112,16 @@ Deno.test("judgeLog() excuses a repeat of what was taken without an answer, and 
   assert.match(problemsOf(evidence([["ab"], ["ab"], ["cd"]])), /repeated for no reason/);
 });
 
+Deno.test("judgeLog() excuses a repeat after the connection was left at once, unless the program was stopped", () => {
+  const left = evidence([["ab"], ["ab"], ["cd"]]);
+  const [first, ...rest] = left.journal.requests!;
+  const requests = [{ ...first!, closedAtMs: first!.answeredAtMs! + 10 }, ...rest];
+  const journal = { ...left.journal, requests };
+  assert.equal(problemsOf({ ...left, journal }), "");
+  const breaks = [{ atMs: requests[0]!.closedAtMs! + 100, kind: "terminate" }] as const;
+  assert.match(problemsOf({ ...left, journal, breaks }), /for no reason/);
+});
+
 Deno.test("judgeLog() excuses the events of two requests before a kill, and not those of a third", () => {
   const kill = { atMs: 2500, kind: "kill" } as const;
   const two = evidence([["a"], ["b"], ["cd"], ["cd"]], { breaks: [kill] });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { DiagnosticsClient, freePort } from "../support/diagnostics_client.ts";
+import { DiagnosticsClient } from "../support/diagnostics_client.ts";
+import { findFreePort } from "../support/free_port.ts";
 import { startFakePeers } from "../support/fake_peers.ts";
 import { startProgram } from "../support/program.ts";
 
@@ -40,7 +41,7 @@ Deno.test("An address of another machine ends the start with 78 and says where i
 for (const address of ["localhost", "[::1]"]) {
   Deno.test(`diagnostics-addr takes ${address}, and the log says where to look`, async () => {
     await using peers = await startFakePeers();
-    const port = freePort();
+    const port = findFreePort();
     await using program = startProgram({
       args: ["start", "--config", peers.config, "--diagnostics-addr", `${address}:${port}`],
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { DiagnosticsClient, freePort } from "../support/diagnostics_client.ts";
+import { DiagnosticsClient } from "../support/diagnostics_client.ts";
+import { findFreePort } from "../support/free_port.ts";
 import { startFakePeers } from "../support/fake_peers.ts";
 import { startProgram } from "../support/program.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -93,7 +94,7 @@ Deno.test("healthcheck takes the address from the settings file that FDFWD_CONFI
 
 Deno.test("healthcheck goes past the proxy that the environment names", async () => {
   await using proxy = serve(() => new Response("ok\n"));
-  const { code } = await healthcheck(["--diagnostics-addr", `127.0.0.1:${freePort()}`], {
+  const { code } = await healthcheck(["--diagnostics-addr", `127.0.0.1:${findFreePort()}`], {
     HTTP_PROXY: `http://127.0.0.1:${proxy.port}`,
     http_proxy: `http://127.0.0.1:${proxy.port}`,
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { setupOptions } from "../setup/setup_options.ts";
 import { buildEvents } from "../support/events.ts";
-import { freePort } from "../support/diagnostics_client.ts";
+import { findFreePort } from "../support/free_port.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { peerTest } from "../support/peer.ts";
 import { FLUENT_CONF } from "../../src/setup/fluent_conf.ts";
@@ -137,7 +137,7 @@ async function listNames(folder: string): Promise<readonly string[]> {
 
 /** Settings as configure writes them, with relative paths, in a folder of a user's own. */
 async function settle(peers: FakePeers, uid: number, storage: string): Promise<number> {
-  const port = freePort();
+  const port = findFreePort();
   const text = (await Deno.readTextFile(peers.config))
     .replaceAll(`${peers.folder}/`, "")
     .replace('storage = "storage"', `storage = "${storage}"\ndiagnostics-addr = "0.0.0.0:${port}"`);
@@ -244,7 +244,7 @@ imageTest(
     await using peers = await startFakePeers({ events });
     await using folder = await temporaryFolder();
     await Deno.chmod(folder.path, 0o755);
-    const port = freePort();
+    const port = findFreePort();
     const { authority, clientCertificate, clientKey, teleport } = peers.files;
     const contents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       settings: {

@@ -3,7 +3,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { openDiagnosticsServer } from "../../src/diagnostics/diagnostics_server.ts";
 import type { RunSnapshot } from "../../src/diagnostics/run_snapshot.ts";
 import { createStatusRoutes } from "../../src/diagnostics/status_routes.ts";
-import { freePort } from "../support/diagnostics_client.ts";
+import { findFreePort } from "../support/free_port.ts";
 
 /** A server whose run may change while a browser looks on. */
 export interface StatusPageServer extends AsyncDisposable {
@@ -12,7 +12,7 @@ export interface StatusPageServer extends AsyncDisposable {
 }
 
 /** Starts to serve the status page of a run; at `port` where one is given. */
-export function serveStatusPage(run: RunSnapshot, port: number = freePort()): StatusPageServer {
+export function serveStatusPage(run: RunSnapshot, port: number = findFreePort()): StatusPageServer {
   const server = openDiagnosticsServer({
     host: "127.0.0.1",
     port,

@@ -75,7 +75,7 @@ export function failWith(kind: FaultKind): Forward {
 }
 
 export function ended<T>(running: Promise<T>): Promise<T> {
-  return within(running, { what: () => "the scheduler's end", timeoutMs: 5000 });
+  return within(running, { what: () => "the scheduler's end" });
 }
 
 export async function idsOf(store: PositionStore, prefix: string): Promise<string[]> {

@@ -15,7 +15,7 @@ function makePool(run: Run, { clock = new FakeClock(), concurrency = 2 } = {}) {
 
 /** Ends a run that should end by itself; fails when it hangs. */
 function ended<T>(running: Promise<T>): Promise<T> {
-  return within(running, { what: () => "the pool's end", timeoutMs: 5000 });
+  return within(running, { what: () => "the pool's end" });
 }
 
 /** Moves the clock from sleep to sleep until a promise settles, or for some time after all sleep. */

@@ -74,9 +74,8 @@ for (const mode of ["legacy", "bulk"]) {
       for (const body of [{}, { ca: true }, {}, { ca: true }]) {
         await waitForSerial(authpeer, await rotate(authpeer, body), turn);
       }
-      await authpeer.control("/rate", { rate: 0 });
+      const events = await authpeer.stopAppending();
       await authpeer.control("/seal", {});
-      const events = await authpeer.readEvents();
       const sessions = [...(await rig.readSessions()).values()].filter((one) => !one.missing);
       const recorded = sessions.reduce((sum, session) => sum + session.events, 0);
       await receiver.waitForEvents(events.length + recorded, 60_000);
@@ -174,8 +173,7 @@ ca = "${authpeer.file("cas.pem")}"`;
     while (authorityLines() < 2) await turn();
     await turn();
 
-    await authpeer.control("/rate", { rate: 0 });
-    const events = await authpeer.readEvents();
+    const events = await authpeer.stopAppending();
     // The restart of Fluentd may have brought some twice.
     let records = await fluentd.waitForRecords(events.length);
     while (new Set(records.map((record) => record["uid"])).size < events.length) {

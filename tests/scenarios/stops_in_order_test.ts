@@ -64,7 +64,7 @@ Deno.test("Stops at any moment lose nothing and repeat nothing", async () => {
   for (let stop = 0; stop < 6; stop++) {
     await using program = startProgram({ args });
     const target = all.receiver.requests.length + Math.floor(random() * 8);
-    await Promise.race([all.receiver.waitForRequests(target).catch(() => {}), program.exit]);
+    await Promise.race([all.receiver.waitForRequests(target, 3000).catch(() => {}), program.exit]);
     program.kill(random() < 0.5 ? "SIGTERM" : "SIGINT");
     const { code, signal } = await program.waitForExit();
     // Before the program itself runs, a signal ends the runtime.

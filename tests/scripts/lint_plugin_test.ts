@@ -15,6 +15,26 @@ interface Sample {
 
 const SAMPLES: readonly Sample[] = [
   {
+    rule: "shared-process",
+    title: "reports a test that sets a variable of the environment",
+    file: "tests/core/event_test.ts",
+    source: `Deno.env.set("HOME", "/");`,
+    message: "Deno.env.set in a test, beside which others run: give the process",
+  },
+  {
+    rule: "shared-process",
+    title: "reports a test that changes the folder",
+    file: "tests/core/event_test.ts",
+    source: `Deno.chdir("/");`,
+    message: "Deno.chdir in a test",
+  },
+  {
+    rule: "shared-process",
+    title: "allows a test to read the environment, and a program of its own to change it",
+    file: "tests/core/event_test.ts",
+    source: `Deno.env.get("HOME"); new Deno.Command("env", { cwd: "/", env: { HOME: "/" } });`,
+  },
+  {
     rule: "layers",
     title: "reports an import of an adapter by another adapter",
     file: "src/teleport/log_stream.ts",

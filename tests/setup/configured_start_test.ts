@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startAuthpeer } from "../support/authpeer.ts";
-import { freePort } from "../support/diagnostics_client.ts";
+import { findFreePort } from "../support/free_port.ts";
 import { openssl } from "../support/openssl.ts";
 import { peerPath, peerTest } from "../support/peer.ts";
 import { startProgram } from "../support/program.ts";
@@ -129,7 +129,7 @@ async function placePort(path: string, port: number): Promise<void> {
   const text = await Deno.readTextFile(path);
   await Deno.writeTextFile(
     path,
-    text.replaceAll(":8888/", `:${port}/`).replace(':3000"\n', `:${freePort()}"\n`),
+    text.replaceAll(":8888/", `:${port}/`).replace(':3000"\n', `:${findFreePort()}"\n`),
   );
 }
 

@@ -127,6 +127,18 @@ export class Authpeer implements AsyncDisposable {
       .sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq);
   }
 
+  /** Ends what `/rate` began, and waits until nothing comes behind it. Resolves with every event. */
+  async stopAppending(): Promise<JournalEvent[]> {
+    await this.control("/rate", { rate: 0 });
+    let [events, seen, equalLooks] = [await this.readEvents(), 0, 0];
+    while (equalLooks < 3) {
+      seen = events.length;
+      events = await this.readEvents();
+      equalLooks = events.length === seen ? equalLooks + 1 : 0;
+    }
+    return events;
+  }
+
   /** Splits an identity file that it wrote. */
   async readCredential(name = "identity"): Promise<Credential> {
     const text = await Deno.readTextFile(this.file(name));

@@ -1,14 +1,9 @@
 /** Asks a running program for what it serves at `diagnostics-addr`. */
 import { DEFAULT_TIMEOUT_MS } from "./bell.ts";
+import { findFreePort } from "./free_port.ts";
 
 /** Pause between two looks: what the program knows is seen by asking alone. */
 const LOOK_MS = 50;
-
-/** A port of 127.0.0.1 on which nothing listens. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** An answer, read to its end. */
 export interface DiagnosticsAnswer {
@@ -24,7 +19,7 @@ export type Samples = ReadonlyMap<string, number>;
 export class DiagnosticsClient {
   readonly port: number;
 
-  constructor(port: number = freePort()) {
+  constructor(port: number = findFreePort()) {
     this.port = port;
   }
 

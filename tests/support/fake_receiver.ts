@@ -51,6 +51,8 @@ export interface RecordedPost {
   status?: number;
   /** Monotonic milliseconds when all of the answer had been given to the system. */
   answeredAtMs?: number;
+  /** Monotonic milliseconds when its connection was gone, if nothing else came over it. */
+  closedAtMs?: number;
 }
 
 /** An event that the receiver has taken. */
@@ -110,7 +112,7 @@ export class FakeReceiver implements AsyncDisposable {
       createServer: (tlsOptions) => receiver.#createServer(tlsOptions),
       refuseResumption: true,
       onConnection: (connection) => receiver.#restartIdleTimer(connection),
-      onClose: (connection) => receiver.#stopIdleTimer(connection),
+      onClose: (connection) => receiver.#hearClose(connection),
     });
     return receiver;
   }
@@ -290,6 +292,12 @@ export class FakeReceiver implements AsyncDisposable {
       this.#bell.ring();
     }
     if (connection !== undefined) this.#restartIdleTimer(connection);
+  }
+
+  #hearClose(connection: Connection): void {
+    this.#stopIdleTimer(connection);
+    const last = this.requests.findLast(({ connectionId }) => connectionId === connection.id);
+    if (last !== undefined) last.closedAtMs = performance.now();
   }
 
   #hang(connection: Connection | undefined): Promise<void> {

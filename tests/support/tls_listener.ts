@@ -5,6 +5,7 @@
 import net, { type AddressInfo, type Server, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { Bell } from "./bell.ts";
+import { findFreePort } from "./free_port.ts";
 import { ALERT_INTERNAL_ERROR, readClientHello, resumesSession } from "./client_hello.ts";
 
 /** How to listen. */
@@ -40,7 +41,7 @@ interface RemotePlace {
 }
 
 /** Time that a client's closing may need to come through, before it counts as a leak. */
-const LEAK_GRACE_MS = 2000;
+const LEAK_GRACE_MS = 5000;
 
 /** After so long an end that has not closed will not close by itself. */
 const STUCK_MS = 1000;
@@ -55,7 +56,7 @@ export class TlsListener {
   /** The other ends of what the front passes on. One that holds unread bytes does not hear its end. */
   readonly #inner = new Set<Socket>();
   #servers: readonly Server[] = [];
-  #port = 0;
+  readonly #port = findFreePort();
   #connections = 0;
   /** What went wrong in handshakes, in order: refused certificates among them. */
   readonly handshakeErrors: string[] = [];
@@ -109,7 +110,7 @@ export class TlsListener {
     // runtime panics over a reset below a TLS session that is in use.
     const innerPort = await listen(server, 0);
     const front = net.createServer((socket) => this.#admit(this.#add(socket), innerPort));
-    this.#port = await listen(front, this.#port);
+    await listen(front, this.#port);
     this.#servers = [front, server];
   }
 

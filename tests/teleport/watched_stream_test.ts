@@ -48,7 +48,7 @@ function makeRig() {
     signal: abort.signal,
   });
   const next = () => {
-    const next = within(messages.next(), { what: () => "a message", timeoutMs: 5000 });
+    const next = within(messages.next(), { what: () => "a message" });
     next.catch(() => {});
     return next;
   };
