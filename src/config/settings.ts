@@ -106,7 +106,8 @@ export const SETTINGS = {
     group: "Fluentd",
     required: true,
     example: "https://localhost:8888/session",
-    doc: "URL that receives the events of session recordings, followed by .SESSION-ID.log",
+    doc:
+      "URL that receives the events of session recordings, with the session's id for {sid}, or else .SESSION-ID.log behind it",
   },
   "fluentd-ca": {
     kind: "path",
