@@ -19,12 +19,12 @@ interface Doubt {
   /** Where the reading stands. */
   readonly fromMs: number;
   /** Time of the newest event that was not given. */
-  readonly untilMs: number;
+  untilMs: number;
   attempts: number;
   isTold: boolean;
   /** Something was not given, and no event after it has come yet. */
   isInGap: boolean;
-  /** First event after the last gap. */
+  /** First event after the last gap, once there is one. */
   afterGapMs: number | undefined;
 }
 
@@ -78,7 +78,7 @@ export class LogStall {
     const { clock, onStalled, stallMs } = this.#options;
     const nowMs = clock.monotonicMs();
     // What was told of lies behind: this is another one.
-    if (this.#doubt?.isTold) this.noteReached(fromMs);
+    if (this.#doubt?.isTold) this.noteReached(fromMs, true);
     const doubt = this.#doubt ??= {
       sinceMs: nowMs,
       fromMs,
@@ -90,7 +90,11 @@ export class LogStall {
     };
     doubt.attempts++;
     doubt.isInGap = true;
-    if (doubt.isTold) return "go around";
+    if (doubt.isTold) {
+      // A gap that goes on behind what was known of it.
+      if (fromMs > doubt.untilMs) doubt.untilMs = unreadMs;
+      return "go around";
+    }
     if (nowMs - doubt.sinceMs < stallMs) return "wait";
     doubt.isTold = true;
     onStalled(
@@ -100,16 +104,21 @@ export class LogStall {
     return "go around";
   }
 
-  /** Notes that everything before `fromMs` that Teleport has was read. */
-  noteReached(fromMs: number): void {
+  /**
+   * Notes that everything before `fromMs` that Teleport gives was read. A gap in the past lasts until
+   * an event comes, because there is no telling where the last one lies that was not given.
+   */
+  noteReached(fromMs: number, isPast: boolean): void {
     const doubt = this.#doubt;
     if (doubt === undefined || doubt.isTold && fromMs <= doubt.untilMs) return;
+    if (doubt.isTold && doubt.isInGap && isPast) return;
     this.#doubt = undefined;
     if (!doubt.isTold) return;
     const { onMoving, onPassedOver } = this.#options;
+    const afterGapMs = doubt.isInGap ? fromMs : doubt.afterGapMs ?? doubt.untilMs;
     onPassedOver(
       `Teleport may have events between ${formatTime(doubt.fromMs)} and ` +
-        `${formatTime(doubt.afterGapMs ?? doubt.untilMs)} that it did not give. Once the auth ` +
+        `${formatTime(afterGapMs)} that it did not give. Once the auth ` +
         "server is upgraded, export that time again, with another storage",
     );
     onMoving(doubt.attempts);

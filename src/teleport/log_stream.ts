@@ -94,6 +94,11 @@ export class LogStream implements EventStream {
   #askedAtMs = 0;
   /** When the newest event is looked at next, on the monotonic clock. */
   #lookMs = 0;
+  /**
+   * Time of the last event that was given. What looks empty from there on cannot be, so that an answer
+   * without events says that one cannot be given.
+   */
+  #lastGivenMs: number | undefined;
   /** The server's clock less our monotonic one, at the least: no event comes before its time. */
   #serverOffsetMs = -Infinity;
 
@@ -125,12 +130,12 @@ export class LogStream implements EventStream {
             yield page;
             position = page.after;
             stall.noteEvents(page.events);
-            stall.noteReached(position.fromMs);
+            stall.noteReached(position.fromMs, window.isPast);
           }
           continue;
         }
         if (window.isPast) position = afterWindow(position, look.reachedMs);
-        stall.noteReached(position.fromMs);
+        stall.noteReached(position.fromMs, window.isPast);
       }
       if (window.isPast) {
         yield this.#toPage([], position, window);
@@ -219,7 +224,8 @@ export class LogStream implements EventStream {
     const { aroundUntilMs, isInGap } = this.#stall;
     try {
       if (!isEmpty || !isPast || isInGap) {
-        const unreadMs = await this.#findUnread(position, { startMs, endMs, isEmpty }, signal);
+        const span = { startMs, endMs, isEmpty };
+        const unreadMs = await this.#findUnread(position, span, signal);
         return { reachedMs: endMs, ...(unreadMs === undefined ? {} : { unreadMs }) };
       }
       const limitMs = aroundUntilMs === undefined
@@ -243,10 +249,12 @@ export class LogStream implements EventStream {
     { startMs, endMs, isEmpty }: { startMs: number; endMs: number; isEmpty: boolean },
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const newest = await this.#findEvent(startMs, endMs, "newest-first", signal);
+    const lastMs = isEmpty ? this.#lastGivenMs : undefined;
+    const newest = await this.#findEvent(lastMs ?? startMs, endMs, "newest-first", signal);
     // That there is none, where one was read, says that the newest one cannot be given.
     if (newest === undefined) {
-      return isEmpty ? undefined : Math.min(endMs, this.#options.clock.nowMs());
+      if (isEmpty && lastMs === undefined) return undefined;
+      return Math.min(endMs, this.#options.clock.nowMs());
     }
     if (newest.timeMs < fromMs || done.some(({ id }) => id === newest.id)) return undefined;
     return newest.timeMs;
@@ -275,6 +283,8 @@ export class LogStream implements EventStream {
     const circle = new CircleCheck();
     const { startMs, endMs } = window;
     const events = new Map<string, AuditEvent>();
+    // What came before lies on the other side of what is passed over now.
+    this.#lastGivenMs = undefined;
     let cursor = "";
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
@@ -282,6 +292,7 @@ export class LogStream implements EventStream {
       const given = this.#toEvents(answer);
       const fresh = given.filter((event) => !isDone(event));
       for (const event of fresh) events.set(event.id, event);
+      this.#lastGivenMs ??= given[0]?.timeMs;
       cursor = circle.isCircle(answer.lastKey, fresh.length > 0) ? "" : answer.lastKey;
     } while (cursor !== "" && events.size < MAX_TURNED);
     const page = this.#toPage([...events.values()].reverse(), position, window);
@@ -322,6 +333,7 @@ export class LogStream implements EventStream {
 
   #noteTimes(events: readonly AuditEvent[]): void {
     const nowMs = this.#options.clock.monotonicMs();
+    this.#lastGivenMs = events.at(-1)?.timeMs ?? this.#lastGivenMs;
     for (const { timeMs } of events) {
       this.#serverOffsetMs = Math.max(this.#serverOffsetMs, timeMs - nowMs);
     }

@@ -18,7 +18,8 @@ export class TerminalSession implements AsyncDisposable {
     this.#child = new Deno.Command("script", {
       args: ["--quiet", "--return", "--flush", "--command", line, "/dev/null"],
       cwd,
-      env: { NO_COLOR: "1" },
+      // Not the terminal of whoever runs the tests, which may be none or a dumb one.
+      env: { NO_COLOR: "1", TERM: "xterm" },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
