@@ -3,7 +3,7 @@ export function quoteShellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Writes a path for `docker -v`, which takes absolute paths alone. */
+/** Writes a path for `docker -v`, which takes absolute paths alone; on Windows they have a drive. */
 export function dockerPath(path: string): string {
-  return path.startsWith("/") ? quoteShellWord(path) : `"$PWD"/${quoteShellWord(path)}`;
+  return /^([a-z]:)?[\\/]/i.test(path) ? quoteShellWord(path) : `"$PWD"/${quoteShellWord(path)}`;
 }

@@ -91,6 +91,10 @@ export class ImageRig implements AsyncDisposable {
     return this.#folder.join("state");
   }
 
+  /**
+   * Starts the image's program, which is process 1 of its own, as in a container. Signals reach it by
+   * way of `signal` alone.
+   */
   async run({ args, env: more, mounts, user }: ContainerOptions): Promise<TestProcess> {
     const stage = this.#stage;
     const env = valueOf(stage, "ENV").split(/\s+(?=\w+=)/);
@@ -101,7 +105,7 @@ export class ImageRig implements AsyncDisposable {
     return new TestProcess({
       command: "unshare",
       args: [
-        ...["--mount", "sh", "-euc", ENTER, "enter"],
+        ...["--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", ENTER, "enter"],
         ...[root, user ?? valueOf(stage, "USER"), valueOf(stage, "WORKDIR")],
         ...volumes.flatMap(([place, folder]) => [folder, place]),
         ...["--", ...args],
@@ -114,6 +118,16 @@ export class ImageRig implements AsyncDisposable {
       clearEnv: true,
       secrets: [],
     });
+  }
+
+  /** Sends a signal to process 1 of a container. */
+  async signal({ pid }: TestProcess, signal: Deno.Signal): Promise<void> {
+    // The runtime itself may not read /proc.
+    const { stdout } = await new Deno.Command("cat", {
+      args: [`/proc/${pid}/task/${pid}/children`],
+    })
+      .output();
+    Deno.kill(Number(new TextDecoder().decode(stdout)), signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -150,7 +150,7 @@ async function settle(peers: FakePeers, uid: number, storage: string): Promise<n
 }
 
 imageTest(
-  "The image forwards events, keeps its position in the volume, and tells its health, with a read-only root",
+  "The image forwards events, keeps its position in the volume, tells its health, and ends in order as process 1, with a read-only root",
   async (image) => {
     const events = buildEvents({ count: 30 });
     await using peers = await startFakePeers({ events });
@@ -173,7 +173,7 @@ imageTest(
         new RegExp(`^http://127\\.0\\.0\\.1:${port}/\\w+ says ok$`),
       );
     }
-    handler.kill("SIGTERM");
+    await image.signal(handler, "SIGTERM");
     assert.deepEqual(await handler.waitForExit(), { code: 0, signal: null });
     const [folder] = await listNames(image.state);
     const { mode, uid } = await Deno.stat(`${image.state}/${folder}/state.kv`);
@@ -289,7 +289,7 @@ imageTest(
       assert.deepEqual([response.status, await response.text()], [200, "ok\n"], probe);
     }
     assert.deepEqual(handler.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
-    handler.kill("SIGTERM");
+    await image.signal(handler, "SIGTERM");
     assert.equal((await handler.waitForExit()).code, 0);
   },
 );
