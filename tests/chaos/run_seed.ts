@@ -4,7 +4,7 @@ import { type Evidence, findMissing, judgeLog } from "./judge_log.ts";
 import { judgeOutput } from "./judge_output.ts";
 import { judgeSessions } from "./judge_sessions.ts";
 import { readQuarantined } from "./quarantined.ts";
-import type { Schedule } from "./schedule.ts";
+import { type Schedule, TIMEOUT_MS } from "./schedule.ts";
 import type { Step } from "./step.ts";
 import { World } from "./world.ts";
 
@@ -40,8 +40,9 @@ export interface RunOptions {
 }
 
 /** Plays a schedule, ends all faults, and judges what became of the events. */
-export async function runSeed(schedule: Schedule, options: RunOptions = {}): Promise<Outcome> {
+export async function runSeed(drawn: Schedule, options: RunOptions = {}): Promise<Outcome> {
   const patience = options.patience ?? 1;
+  const schedule = { ...drawn, settings: { ...drawn.settings, ...timeouts(patience) } };
   const startMs = performance.now();
   await using world = await World.create(schedule);
   const cutsMs: number[] = [];
@@ -88,6 +89,12 @@ export async function runSeed(schedule: Schedule, options: RunOptions = {}): Pro
     skipped: world.skipped,
     output: world.handler.output,
   };
+}
+
+/** On a busy machine an answer takes longer, and a repeat of what was given up has no other reason. */
+function timeouts(patience: number): Record<string, string> {
+  const value = `"${patience * TIMEOUT_MS}ms"`;
+  return { "fluentd-timeout": value, "teleport-timeout": value };
 }
 
 /** Waits until everything has arrived; what takes too long is a problem. */

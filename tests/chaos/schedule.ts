@@ -103,8 +103,6 @@ export function drawSchedule(seed: number, options: ScheduleOptions = {}): Sched
       ...(skipTypes.length === 0 ? {} : { "skip-event-types": list(skipTypes) }),
       "fluentd-batch-events": batchEvents,
       "fluentd-max-connections": draw.pick(["0", "1", "2"]),
-      "fluentd-timeout": `"${TIMEOUT_MS}ms"`,
-      "teleport-timeout": `"${TIMEOUT_MS}ms"`,
       "teleport-refresh-enabled": "true",
       "teleport-refresh-interval": '"200ms"',
     },
