@@ -1,14 +1,13 @@
 import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { type AuditLogClient, createAuditLogClient } from "./audit_log_client.ts";
 import { AuthSessions } from "./auth_sessions.ts";
-import { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
+import { GrpcTransport } from "./grpc_transport.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
 import { joinWrites } from "./join_writes.ts";
 import { AUTH_SERVER_NAME, checkAuthServer } from "./server_identity.ts";
-import { watchSilence } from "./silence_watch.ts";
 
 /** Longest time to a finished TLS handshake; the official client's dial time-out. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -31,7 +30,7 @@ export interface AuthConnectionOptions {
 
 /** The auth server's services, over a connection that is made when first needed and re-made when lost. */
 export interface AuthConnection extends Disposable {
-  readonly auditLog: Client<typeof AuditLogService>;
+  readonly auditLog: AuditLogClient;
   readonly auth: Client<typeof AuthService>;
   /**
    * Shows other credentials from the next call on, over a new connection. Calls under way end over the
@@ -56,19 +55,14 @@ export function createAuthConnection(options: AuthConnectionOptions): AuthConnec
     createConnection: () => dial(host, port, credentials),
     clock,
   });
-  const transport = createGrpcTransport({
-    baseUrl,
-    sessionManager,
-    readMaxBytes: RECEIVE_MAX_BYTES,
-    // A few bytes that unpack to many are of no use to an honest server, which sends plain ones.
-    acceptCompression: [],
-    defaultTimeoutMs: callTimeoutMs,
-    interceptors: [
-      watchSilence({ silentMs: callTimeoutMs, clock, onSilence: () => sessionManager.renew() }),
-    ],
+  const transport = new GrpcTransport({
+    sessions: sessionManager,
+    maxMessageBytes: RECEIVE_MAX_BYTES,
+    timeoutMs: callTimeoutMs,
+    clock,
   });
   return {
-    auditLog: createClient(AuditLogService, transport),
+    auditLog: createAuditLogClient(transport),
     auth: createClient(AuthService, transport),
     useCredentials(next) {
       credentials = next;

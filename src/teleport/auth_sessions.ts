@@ -40,11 +40,7 @@ export class AuthSessions implements Disposable {
     this.#current = this.#createGeneration();
   }
 
-  /** What the transport calls by; the rest is that of connect's own session manager. */
-  get authority(): string {
-    return this.#current.manager.authority;
-  }
-
+  /** Sends a request over the connection that takes new calls; the first one dials. */
   async request(
     ...args: Parameters<Http2SessionManager["request"]>
   ): ReturnType<Http2SessionManager["request"]> {
@@ -58,14 +54,6 @@ export class AuthSessions implements Disposable {
     } catch (error) {
       this.#endCall(generation);
       throw error;
-    }
-  }
-
-  notifyResponseByteRead(
-    stream: Parameters<Http2SessionManager["notifyResponseByteRead"]>[0],
-  ): void {
-    for (const { manager } of [this.#current, ...this.#retired]) {
-      manager.notifyResponseByteRead(stream);
     }
   }
 
@@ -90,7 +78,7 @@ export class AuthSessions implements Disposable {
   #createGeneration(): Generation {
     const { baseUrl, createConnection } = this.#options;
     // No pings: this runtime sends them and never hears the answers, so that each would end a sound
-    // connection. Dead ones are found by their silence (silence_watch.ts).
+    // connection. Dead ones are found by their silence (grpc_transport.ts).
     const manager = new Http2SessionManager(baseUrl, {}, {
       createConnection,
       settings: { initialWindowSize: RECEIVE_WINDOW_BYTES },

@@ -1,4 +1,3 @@
-import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "../core/clock.ts";
 import type { AuditEvent } from "../core/event.ts";
@@ -6,17 +5,15 @@ import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
-import type {
-  AuditLogService,
-  ExportEventUnstructured,
-} from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { AuditLogClient } from "./audit_log_client.ts";
+import type { ExportEventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { DoneEvent } from "./log_position.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
 /** Which chunk is read, and how. */
 export interface ChunkStreamOptions {
-  readonly auditLog: Pick<Client<typeof AuditLogService>, "exportUnstructuredEvents">;
+  readonly auditLog: Pick<AuditLogClient, "exportUnstructuredEvents">;
   readonly clock: Clock;
   /** Longest wait for a message, in milliseconds. */
   readonly idleMs?: number;
@@ -58,32 +55,34 @@ export class ChunkStream implements EventStream {
     let bytes = 0;
     let pageStart = cursor;
     try {
-      for await (const message of this.#readAfter(cursor, { purpose, signal })) {
-        if (message.cursor.length > MAX_CURSOR) {
-          throw new Fault(
-            "protocol",
-            `Cannot ${purpose}: a cursor of ${message.cursor.length} characters`,
-          );
-        }
-        cursor = message.cursor;
-        if (message.event !== undefined) {
-          const event = toAuditEvent(message.event, this.#writer);
-          if (lap.isDone(cursor, event.id)) {
-            onPassedOver(
-              `Cannot ${purpose} to its end: the server gives the same events again and again. ` +
-                "Once the auth server is upgraded, export that day again, with another storage",
+      reading: for await (const messages of this.#readAfter(cursor, { purpose, signal })) {
+        for (const message of messages) {
+          if (message.cursor.length > MAX_CURSOR) {
+            throw new Fault(
+              "protocol",
+              `Cannot ${purpose}: a cursor of ${message.cursor.length} characters`,
             );
-            break;
           }
-          if (!isDone(event)) {
-            events.push(event);
-            cursors.push(cursor);
-            bytes += event.json.length;
+          cursor = message.cursor;
+          if (message.event !== undefined) {
+            const event = toAuditEvent(message.event, this.#writer);
+            if (lap.isDone(cursor, event.id)) {
+              onPassedOver(
+                `Cannot ${purpose} to its end: the server gives the same events again and again. ` +
+                  "Once the auth server is upgraded, export that day again, with another storage",
+              );
+              break reading;
+            }
+            if (!isDone(event)) {
+              events.push(event);
+              cursors.push(cursor);
+              bytes += event.json.length;
+            }
           }
+          if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
+          yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+          [events, cursors, bytes, pageStart] = [[], [], 0, cursor];
         }
-        if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
-        yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
-        [events, cursors, bytes, pageStart] = [[], [], 0, cursor];
       }
     } catch (error) {
       // What came before is forwarded: a chunk that breaks at the same place each time still moves.
@@ -102,24 +101,27 @@ export class ChunkStream implements EventStream {
   async *#readAfter(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
-  ): AsyncGenerator<ExportEventUnstructured> {
+  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
     let isEmpty = true;
-    for await (const message of this.#call(cursor, options)) {
+    for await (const messages of this.#call(cursor, options)) {
       isEmpty = false;
-      yield message;
+      yield messages;
     }
     if (!isEmpty || cursor === "") return;
     let isBehind = true;
-    for await (const message of this.#call("", options)) {
-      if (!isBehind) yield message;
-      if (message.cursor === cursor) isBehind = false;
+    for await (const messages of this.#call("", options)) {
+      if (!isBehind) yield messages;
+      const at = isBehind ? messages.findIndex((message) => message.cursor === cursor) : -1;
+      if (at === -1) continue;
+      isBehind = false;
+      yield messages.slice(at + 1);
     }
   }
 
   #call(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
-  ): AsyncGenerator<ExportEventUnstructured> {
+  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
     const { auditLog, chunk, clock, date, idleMs } = this.#options;
     return readWatchedStream({
       ...options,
@@ -139,16 +141,17 @@ export class ChunkStream implements EventStream {
  * events: a stream that goes in circles comes by it again (Brent's algorithm), whatever its length.
  */
 class LapCheck {
-  #mark = "";
+  #cursor: string | undefined;
+  #id = "";
   #count = 0;
   #next = 1;
 
   /** Whether this event, with this cursor, was here before. */
   isDone(cursor: string, id: string): boolean {
-    const place = JSON.stringify([cursor, id]);
-    if (place === this.#mark) return true;
+    if (cursor === this.#cursor && id === this.#id) return true;
     if (++this.#count === this.#next) {
-      this.#mark = place;
+      this.#cursor = cursor;
+      this.#id = id;
       this.#next *= 2;
     }
     return false;

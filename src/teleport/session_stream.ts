@@ -1,4 +1,3 @@
-import type { Client } from "@connectrpc/connect";
 import type { Clock } from "../core/clock.ts";
 import type { AuditEvent } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
@@ -9,14 +8,14 @@ import {
   type SessionPosition,
 } from "../core/session_position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
+import type { AuditLogClient } from "./audit_log_client.ts";
 import { toAuditEvent } from "./audit_event.ts";
-import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
 /** Which recording is read, and how. */
 export interface SessionStreamOptions {
-  readonly auditLog: Pick<Client<typeof AuditLogService>, "streamUnstructuredSessionEvents">;
+  readonly auditLog: Pick<AuditLogClient, "streamUnstructuredSessionEvents">;
   readonly clock: Clock;
   /** Longest wait for a message, in milliseconds. */
   readonly idleMs?: number;
@@ -50,7 +49,7 @@ export class SessionStream implements EventStream {
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
     const { auditLog, clock, idleMs, sessionId } = this.#options;
     const start = decodeSessionPosition(stored);
-    const messages = readWatchedStream({
+    const batches = readWatchedStream({
       purpose: "read a session recording",
       clock,
       ...(idleMs === undefined ? {} : { idleMs }),
@@ -67,23 +66,25 @@ export class SessionStream implements EventStream {
     let bytes = 0;
     let count = start.index;
     try {
-      for await (const message of messages) {
-        const index = Number(message.index);
-        const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
-        const isOverfull = events.length >= MAX_PAGE_EVENTS || bytes >= MAX_PAGE_BYTES;
-        if (isOverfull || isFull && index !== indexes.at(-1)) {
-          yield toPage(start, events, [...indexes, index]);
-          [events, indexes, bytes] = [[], [], 0];
-        }
-        const event = toAuditEvent(message, this.#writer);
-        events.push(event);
-        indexes.push(index);
-        bytes += event.json.length;
-        if (++count > MAX_EVENTS) {
-          throw new Fault(
-            "protocol",
-            `Cannot read a session recording: more than ${MAX_EVENTS} events`,
-          );
+      for await (const batch of batches) {
+        for (const message of batch) {
+          const index = Number(message.index);
+          const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
+          const isOverfull = events.length >= MAX_PAGE_EVENTS || bytes >= MAX_PAGE_BYTES;
+          if (isOverfull || isFull && index !== indexes.at(-1)) {
+            yield toPage(start, events, [...indexes, index]);
+            [events, indexes, bytes] = [[], [], 0];
+          }
+          const event = toAuditEvent(message, this.#writer);
+          events.push(event);
+          indexes.push(index);
+          bytes += event.json.length;
+          if (++count > MAX_EVENTS) {
+            throw new Fault(
+              "protocol",
+              `Cannot read a session recording: more than ${MAX_EVENTS} events`,
+            );
+          }
         }
       }
     } catch (error) {

@@ -31,11 +31,9 @@ async function receiveOnly(part: Part): Promise<number> {
   let count = 0;
   if (part.mode === "bulk") {
     for await (const { chunk, date } of listAll(part, connection)) {
-      const stop = new AbortController();
       const request = { date: { seconds: BigInt(Date.parse(date) / 1000) }, chunk, cursor: "" };
-      const options = { signal: stop.signal, timeoutMs: 0 };
-      for await (const _ of connection.auditLog.exportUnstructuredEvents(request, options)) count++;
-      stop.abort();
+      const batches = connection.auditLog.exportUnstructuredEvents(request, { timeoutMs: 0 });
+      for await (const batch of batches) count += batch.length;
     }
     return count;
   }

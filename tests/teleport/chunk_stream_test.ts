@@ -5,10 +5,17 @@ import fc from "fast-check";
 import { Fault } from "../../src/core/fault.ts";
 import type { Position } from "../../src/core/position.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
+import type { EventUnstructured } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { ChunkStream, type ChunkStreamOptions } from "../../src/teleport/chunk_stream.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const BEGINNING: Position = { version: 1, cursor: "" };
+
+/** A message of the export. */
+interface Item {
+  readonly event: Omit<EventUnstructured, "$typeName"> | undefined;
+  readonly cursor: string;
+}
 
 /** A chunk of events `e0`, `e1`, …; the cursor after event n is `n`. */
 class ChunkClient {
@@ -19,6 +26,8 @@ class ChunkClient {
   breakAt: number | undefined;
   /** Items without an event after which the cursor has moved all the same. */
   readonly blanks = new Set<number>();
+  /** Messages that come at a time. */
+  batchSize = 3;
 
   constructor(count: number) {
     this.count = count;
@@ -35,10 +44,12 @@ class ChunkClient {
     });
     this.signals.push(signal);
     const first = request.cursor === "" ? 0 : Number(request.cursor) + 1;
+    let batch: Item[] = [];
     for (let at = first; at < this.count; at++) {
-      await Promise.resolve();
-      if (signal.aborted) throw new ConnectError("canceled", Code.Canceled);
-      if (at === this.breakAt) throw new ConnectError("connection reset", Code.Unavailable);
+      if (at === this.breakAt) {
+        yield batch;
+        throw new ConnectError("connection reset", Code.Unavailable);
+      }
       const event = {
         type: "test",
         id: `e${at}`,
@@ -46,7 +57,12 @@ class ChunkClient {
         index: 0n,
         unstructured: new Uint8Array(0),
       };
-      yield { event: this.blanks.has(at) ? undefined : event, cursor: String(at) };
+      batch.push({ event: this.blanks.has(at) ? undefined : event, cursor: String(at) });
+      if (batch.length < this.batchSize && at < this.count - 1) continue;
+      await Promise.resolve();
+      if (signal.aborted) throw new ConnectError("canceled", Code.Canceled);
+      yield batch;
+      batch = [];
     }
   }
 }
@@ -211,7 +227,7 @@ Deno.test("ChunkStream.read() does not take a cursor that the store has no room 
   const client = {
     async *exportUnstructuredEvents() {
       await Promise.resolve();
-      yield { event: undefined, cursor: "x".repeat(4097) };
+      yield [{ event: undefined, cursor: "x".repeat(4097) }];
     },
   };
   const { error, pages } = await readAll(openStream(client as unknown as ChunkClient));
@@ -227,9 +243,10 @@ for (const lap of [1, 2, 3, 700]) {
     client.exportUnstructuredEvents = async function* (request, options) {
       for (let round = 0; round < 100; round++) {
         let left = 5 + lap;
-        for await (const message of read(request, options)) {
-          if (left-- === 0) break;
-          if (round === 0 || left < lap) yield message;
+        for await (const messages of read(request, options)) {
+          const kept = messages.filter(() => left > 0 && (--left < lap || round === 0));
+          if (kept.length > 0) yield kept;
+          if (left === 0) break;
         }
       }
     };

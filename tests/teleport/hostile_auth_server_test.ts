@@ -141,7 +141,7 @@ const CASES: readonly {
   {
     what: "a message of 4 GiB",
     kind: "unavailable",
-    says: /message size 4294967295 is larger than/,
+    says: /Message of 4294967295 bytes, more than/,
     async answer(call) {
       await call.send(HEAD, { type: FRAME.data, payload: envelope(FULL.slice(9), { length: -1 }) });
       await flood(call, { type: FRAME.data, payload: FULL });

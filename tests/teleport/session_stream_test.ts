@@ -10,9 +10,12 @@ import {
   type SessionPosition,
 } from "../../src/core/session_position.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
+import type { EventUnstructured } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { SessionStream, type SessionStreamOptions } from "../../src/teleport/session_stream.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
+/** Messages that come at a time. */
+const BATCH_EVENTS = 3;
 const SID = "8f1c3a52-6f0e-4a3b-9d0e-0123456789ab";
 
 /** A recording by the indexes of its events; their ids are their places in it. */
@@ -35,19 +38,26 @@ class RecordingClient {
   ) {
     this.requests.push(request);
     this.signals.push(signal);
+    let batch: Omit<EventUnstructured, "$typeName">[] = [];
     for (const [at, index] of this.#indexes.entries()) {
       if (index < request.startIndex) continue;
       await Promise.resolve();
       if (signal.aborted) throw new ConnectError("canceled", Code.Canceled);
-      if (at === this.breakAt) throw new ConnectError("recording is corrupted", Code.DataLoss);
+      if (at === this.breakAt) {
+        yield batch;
+        throw new ConnectError("recording is corrupted", Code.DataLoss);
+      }
       this.onSend(at);
-      yield {
+      batch.push({
         type: "print",
         id: String(at),
         time: timestampFromMs(0),
         index: BigInt(index),
         unstructured: new Uint8Array(0),
-      };
+      });
+      if (batch.length < BATCH_EVENTS && at < this.#indexes.length - 1) continue;
+      yield batch;
+      batch = [];
     }
     if (this.breakAt === this.#indexes.length) throw new ConnectError("reset", Code.Unavailable);
   }
