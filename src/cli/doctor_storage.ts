@@ -1,8 +1,11 @@
 import { Fault } from "../core/fault.ts";
 import { type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PositionStore } from "../pipeline/ports.ts";
-import { probeQuarantine } from "../state/quarantine_count.ts";
+import { probeQuarantine } from "../state/quarantine_probe.ts";
+import type { KvConnection } from "../state/kv_connection.ts";
+import { probeServerState, probeStateServer } from "../state/state_server_probe.ts";
 import { probeState, probeStorageLock } from "../state/state_probe.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { probeStorage } from "../state/storage_probe.ts";
@@ -12,8 +15,12 @@ import { describeLogPosition } from "../teleport/position_facts.ts";
 import { configOf, type DoctorFacts } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 import { firstLogPosition } from "./first_position.ts";
+import { openQuarantine } from "./open_quarantine.ts";
+import { createStateServer, usesStateServer } from "./state_server.ts";
 
-/** Checks of the folder that keeps how far the export got. */
+const SHARED = "Handlers may share a server";
+
+/** Checks of what keeps how far the export got. */
 export function storageChecks(facts: DoctorFacts): readonly Check[] {
   const folder = () => {
     const { storage, teleportAddr } = configOf(facts);
@@ -24,13 +31,13 @@ export function storageChecks(facts: DoctorFacts): readonly Check[] {
       name: "storage",
       subject: "Storage",
       needs: ["settings"],
-      run: () => probeStorage(folder()),
+      run: () => withServer(facts, probeStateServer) ?? probeStorage(folder()),
     },
     {
       name: "storage-lock",
       subject: "Storage lock",
       needs: ["storage"],
-      run: () => probeStorageLock(folder()),
+      run: () => usesStateServer(configOf(facts)) ? ok(SHARED) : probeStorageLock(folder()),
     },
     {
       name: "state",
@@ -43,9 +50,27 @@ export function storageChecks(facts: DoctorFacts): readonly Check[] {
       name: "quarantine",
       subject: "Quarantine",
       needs: ["settings"],
-      run: () => probeQuarantine(folder()),
+      after: ["storage"],
+      run: async () => {
+        using quarantine = await openQuarantine({ config: configOf(facts), folder: folder() });
+        return await probeQuarantine(quarantine);
+      },
     },
   ];
+}
+
+/** Undefined where the state is in files. */
+function withServer<T>(
+  facts: DoctorFacts,
+  probe: (server: KvConnection, clock: Clock) => Promise<T>,
+): Promise<T> | undefined {
+  const { clock } = facts;
+  const config = configOf(facts);
+  if (!usesStateServer(config)) return undefined;
+  return (async () => {
+    using server = await createStateServer(config, clock);
+    return await probe(server, clock);
+  })();
 }
 
 /** Goes by the rules of a start for where to begin. */
@@ -56,7 +81,8 @@ async function checkPosition(
 ): Promise<Finding> {
   const { clock } = facts;
   const { cursor, startTimeMs } = configOf(facts);
-  const { finding, positions } = await probeState(folder, clock.nowMs());
+  const { finding, positions } = await (withServer(facts, probeServerState) ??
+    probeState(folder, clock.nowMs()));
   if (finding.status !== "ok") return finding;
   if (positions.size === 0 && cursor !== undefined && facts.mayReadEvents !== true) {
     return warning("Nothing is stored yet, and the event of cursor cannot be looked for", {

@@ -6,21 +6,23 @@ import type { ReceiverTls } from "../fluentd/lane.ts";
 import { DeliveryLog } from "../log/delivery_log.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
 import { ByteBudget } from "../pipeline/byte_budget.ts";
-import { DryRunQuarantine } from "../pipeline/dry_run.ts";
+import { observeAll } from "../pipeline/observe_all.ts";
+import { patientStore } from "../pipeline/patient_store.ts";
 import type { PositionStore } from "../pipeline/ports.ts";
-import { countQuarantined } from "../state/quarantine_count.ts";
-import { QuarantineFile } from "../state/quarantine_file.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
+import { adoptGoState } from "./adopt_go_state.ts";
 import { CredentialWatch } from "./credential_watch.ts";
 import { createSinks } from "./create_sinks.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { firstLogPosition } from "./first_position.ts";
+import { createQuarantine, openQuarantine, type QuarantinePlace } from "./open_quarantine.ts";
 import { openStore } from "./open_store.ts";
 import { requirePeers } from "./require_peers.ts";
 import { runStreams } from "./run_streams.ts";
+import { settleGoState } from "./settle_go_state.ts";
 import { tellOfCut, tellOfUnstored } from "./tell_of_cut.ts";
 import { watchRun } from "./watch_run.ts";
 import { watchServerTime } from "./watch_server_time.ts";
@@ -59,7 +61,12 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   goodbye.defer(() => clock.sleep(GOODBYE_MS));
   using cleanup = new DisposableStack();
   const folder = storageFolderFor(config.storage, config.teleportAddr);
-  const store = cleanup.use(await openStore(input, folder));
+  const told = observeAll([observer, status]);
+  const store = await openStore({ ...input, observer: told }, folder);
+  if (store === undefined) return;
+  cleanup.use(store);
+  const patient = patientStore(store, { ...input, observer: told });
+  await adoptGoState({ ...input, store: patient });
   const connection = cleanup.use(createAuthConnection({
     ...config.teleportAddr,
     credentials,
@@ -70,33 +77,34 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const { useCredentials } = connection;
   cleanup.use(credentialWatch.start({ useCredentials, useTls: sinks.useTls }));
   status.useCredentials(credentialWatch.statuses);
-  if (isServed && !config.dryRun) await noteQuarantined(folder, status);
-  const firstPosition = await readFirstPosition(input, { store, connection, folder });
+  if (isServed && !config.dryRun) await noteQuarantined({ config, folder }, status);
+  const firstPosition = await readFirstPosition(input, {
+    store: patient,
+    connection,
+    folder,
+  });
   if (firstPosition === undefined) return;
   status.readFrom(firstPosition.fromMs);
   if (isServed) goodbye.use(watchServerTime({ clock, status, auditLog: connection.auditLog }));
-  const forwarding = watchRun({
+  const parts = {
     ...input,
     store,
     connection,
     observer,
-    quarantine: config.dryRun ? new DryRunQuarantine() : new QuarantineFile({
-      folder: `${folder}/quarantine`,
-      maxBytes: config.quarantineMaxSizeBytes,
-      clock,
-    }),
+    quarantine: createQuarantine({ config, folder }, store.server, clock),
     budget: new ByteBudget(config.maxInFlightBytes),
     sinkFor: sinks.sinkFor,
     status,
     tracer,
-  });
+  };
   isForwarding = true;
-  await runStreams(forwarding, { firstPosition, logger });
+  await runStreams(watchRun(parts), { firstPosition, logger });
 }
 
 /** A quarantine that cannot be read is told of when something has to go there. */
-async function noteQuarantined(folder: string, status: RunStatus): Promise<void> {
-  const found = await countQuarantined(folder).catch(() => undefined);
+async function noteQuarantined(place: QuarantinePlace, status: RunStatus): Promise<void> {
+  using quarantine = await openQuarantine(place);
+  const found = await quarantine.measure().catch(() => undefined);
   if (found !== undefined) status.foundQuarantined(found.count);
 }
 
@@ -111,6 +119,7 @@ async function readFirstPosition(
 ) {
   try {
     if (input.config.failFast) await requirePeers({ ...input, connection });
+    await settleGoState({ ...input, store, auditLog: connection.auditLog });
     return await firstLogPosition({
       startMs: input.config.startTimeMs,
       cursor: input.config.cursor,

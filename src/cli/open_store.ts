@@ -1,31 +1,95 @@
-import type { PositionStore } from "../pipeline/ports.ts";
+import { Fault } from "../core/fault.ts";
+import type { PipelineObserver, PositionStore } from "../pipeline/ports.ts";
+import { waitForStore } from "../pipeline/wait_for_store.ts";
+import type { KvConnection } from "../state/kv_connection.ts";
 import { KvPositionStore } from "../state/kv_position_store.ts";
 import { MemoryPositionStore } from "../state/memory_position_store.ts";
 import { openStorageFolder } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
 import type { ForwardLogInput } from "./forward_log.ts";
+import { createStateServer, usesStateServer } from "./state_server.ts";
 
-/** The store with its lock; a dry run keeps its positions in memory and leaves the real ones alone. */
+/** The store of a run. */
+export interface OpenedStore extends PositionStore, Disposable {
+  /** The server that holds it; undefined where it is in a file or in memory. */
+  readonly server: KvConnection | undefined;
+}
+
+/** What opening takes. */
+export interface OpenStoreInput
+  extends Pick<ForwardLogInput, "clock" | "config" | "logger" | "pid" | "stop"> {
+  /** Told while a server is waited for. */
+  readonly observer: PipelineObserver;
+}
+
+/**
+ * Opens the store, with its lock where it is a file; a dry run keeps its positions in memory and leaves
+ * the real ones alone. A server that is away is waited for. Undefined when that was stopped.
+ *
+ * @throws {Fault} when waiting would not help, or is not wanted.
+ */
 export async function openStore(
-  input: Pick<ForwardLogInput, "clock" | "config" | "logger" | "pid">,
+  input: OpenStoreInput,
   folder: string,
-): Promise<PositionStore & Disposable> {
+): Promise<OpenedStore | undefined> {
   const { clock, config, logger, pid } = input;
   if (config.dryRun) {
     logger.warning("Dry run: nothing is sent to Fluentd, and the stored position is not touched");
-    return Object.assign(new MemoryPositionStore(), { [Symbol.dispose]: () => {} });
+    return Object.assign(new MemoryPositionStore(), {
+      server: undefined,
+      [Symbol.dispose]: () => {},
+    });
   }
+  if (usesStateServer(config)) return await openServerStore(input);
   const openToOthers = await openStorageFolder(folder);
   if (openToOthers !== undefined) logger.warning(openToOthers);
   using cleanup = new DisposableStack();
   cleanup.use(await StorageLock.acquire(folder, pid));
   const store = cleanup.use(await KvPositionStore.open(`${folder}/state.kv`, clock.nowMs()));
   const held = cleanup.move();
+  return withServer(store, { dispose: () => held[Symbol.dispose]() });
+}
+
+async function openServerStore(input: OpenStoreInput): Promise<OpenedStore | undefined> {
+  const { clock, config } = input;
+  using cleanup = new DisposableStack();
+  const server = cleanup.use(await createStateServer(config, clock));
+  const store = new KvPositionStore(server);
+  const isProved = await waitForStore(async () => {
+    try {
+      await store.prove(clock.nowMs());
+      return true;
+    } catch (error) {
+      throw toStartFault(error, config.failFast);
+    }
+  }, { ...input, streamId: "log" });
+  if (isProved === undefined) return undefined;
+  const held = cleanup.move();
+  return withServer(store, { server, dispose: () => held[Symbol.dispose]() });
+}
+
+/** What has to be changed is said at once; the rest is waited for, unless that is not wanted. */
+function toStartFault(error: unknown, failFast: boolean): unknown {
+  if (!(error instanceof Fault) || error.kind !== "state") return error;
+  const { hint = "", lasting, message } = error;
+  if (lasting) return new Fault("config", message, { hint, cause: error });
+  if (!failFast) return error;
+  return new Fault("unavailable", message, {
+    hint: "To wait for it instead, start without fail-fast",
+    cause: error,
+  });
+}
+
+function withServer(
+  store: PositionStore,
+  { dispose, server }: { readonly dispose: () => void; readonly server?: KvConnection },
+): OpenedStore {
   return {
+    server,
     read: (streamId) => store.read(streamId),
     list: (prefix) => store.list(prefix),
     commit: (commit) => store.commit(commit),
     forget: (streamIds) => store.forget(streamIds),
-    [Symbol.dispose]: () => held[Symbol.dispose](),
+    [Symbol.dispose]: dispose,
   };
 }

@@ -1,9 +1,11 @@
 import { Fault } from "../core/fault.ts";
-import { QuarantineFolder } from "../state/quarantine_folder.ts";
+import type { QuarantineEntries } from "../state/quarantine_entries.ts";
 import type { QuarantineEntry } from "../state/quarantine_line.ts";
 import { openStorageFolder } from "../state/storage_folder.ts";
 import { StorageLock } from "../state/storage_lock.ts";
+import { openQuarantine } from "./open_quarantine.ts";
 import { describeEntry, findEntries } from "./state_entries.ts";
+import { usesStateServer } from "./state_server.ts";
 import type { StateContext } from "./state_table.ts";
 import { readTerminalLine } from "./terminal_input.ts";
 import { writeErr, writeOut } from "./terminal.ts";
@@ -13,10 +15,10 @@ const MAX_NAMED = 10;
 
 /** `state quarantine drop`: throws entries away, once a person or `--yes` has said so. */
 export async function dropEntries(context: StateContext): Promise<number> {
-  const { flags, folder } = context;
-  const quarantine = new QuarantineFolder(`${folder}/quarantine`);
+  const { flags } = context;
+  using quarantine = await openQuarantine(context);
   const named = namedEntries(context);
-  if ((await quarantine.listFiles()).length === 0 && named === "all") {
+  if ((await quarantine.measure()).count === 0 && named === "all") {
     writeOut("The quarantine is empty: nothing to drop\n");
     return 0;
   }
@@ -47,15 +49,16 @@ export function namedEntries({ entries, flags }: StateContext): readonly string[
   return isAll ? "all" : entries;
 }
 
-/** @throws {Fault} while a handler runs. */
-export async function lockQuarantine({ folder, pid }: StateContext): Promise<StorageLock> {
+/** Files are changed by one process alone, servers by many. @throws {Fault} while a handler runs. */
+export async function lockQuarantine({ config, folder, pid }: StateContext): Promise<Disposable> {
+  if (usesStateServer(config)) return { [Symbol.dispose]() {} };
   await openStorageFolder(folder);
   const hint = "Stop it before you change the quarantine; list and show work while it runs";
   return await StorageLock.acquire(folder, pid, hint);
 }
 
 async function isConfirmed(
-  quarantine: QuarantineFolder,
+  quarantine: QuarantineEntries,
   isMeant: (entry: QuarantineEntry) => boolean,
 ): Promise<boolean> {
   if (!Deno.stdin.isTerminal()) {

@@ -1,6 +1,6 @@
 import { escapeControls } from "../core/escape_controls.ts";
 import { Fault } from "../core/fault.ts";
-import type { QuarantineFolder } from "../state/quarantine_folder.ts";
+import type { QuarantineEntries } from "../state/quarantine_entries.ts";
 import type { QuarantineEntry } from "../state/quarantine_line.ts";
 
 /** Shorter beginnings of a key name nothing. */
@@ -13,7 +13,7 @@ const MIN_KEY_LENGTH = 4;
  * @throws {Fault} when a name means none, or several that differ.
  */
 export async function findEntries(
-  quarantine: QuarantineFolder,
+  quarantine: QuarantineEntries,
   names: readonly string[] | "all",
 ): Promise<(entry: QuarantineEntry) => boolean> {
   if (names === "all") return () => true;

@@ -1,8 +1,9 @@
 import { formatByteSize } from "../core/byte_size.ts";
 import { escapeControls } from "../core/escape_controls.ts";
 import { Fault } from "../core/fault.ts";
-import { QuarantineFolder } from "../state/quarantine_folder.ts";
+import type { QuarantineEntries } from "../state/quarantine_entries.ts";
 import type { QuarantineContent, QuarantineEntry } from "../state/quarantine_line.ts";
+import { openQuarantine } from "./open_quarantine.ts";
 import { findEntries } from "./state_entries.ts";
 import type { StateContext } from "./state_table.ts";
 import { writeOut } from "./terminal.ts";
@@ -14,10 +15,10 @@ const MIN_REASON = 30;
 const MEASURED_ROWS = 1000;
 
 /** `state quarantine list`: one line for each entry, or one JSON object with all. */
-export async function listEntries({ config, flags, folder }: StateContext): Promise<number> {
-  const quarantine = new QuarantineFolder(`${folder}/quarantine`);
-  const files = await quarantine.listFiles();
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+export async function listEntries(context: StateContext): Promise<number> {
+  const { config, flags } = context;
+  using quarantine = await openQuarantine(context);
+  const { bytes } = await quarantine.measure();
   const maxBytes = config.quarantineMaxSizeBytes;
   if (flags.has("--json")) {
     await writeJson(quarantine, { bytes, maxBytes });
@@ -25,7 +26,7 @@ export async function listEntries({ config, flags, folder }: StateContext): Prom
   }
   const count = await writeTable(quarantine);
   if (count === 0) {
-    writeOut(`No event is in the quarantine '${quarantine.path}'\n`);
+    writeOut(`No event is in the quarantine '${quarantine.place}'\n`);
   } else {
     const entries = count === 1 ? "1 entry" : `${count} entries`;
     writeOut(`\n${entries}, ${formatByteSize(bytes)} of ${formatByteSize(maxBytes)}\n`);
@@ -34,11 +35,12 @@ export async function listEntries({ config, flags, folder }: StateContext): Prom
 }
 
 /** `state quarantine show`: what is known of one entry, and its payload over several lines. */
-export async function showEntry({ entries, flags, folder }: StateContext): Promise<number> {
+export async function showEntry(context: StateContext): Promise<number> {
+  const { entries, flags } = context;
   if (entries.length === 0) {
     throw new Fault("usage", "No entry is named", { hint: "See state quarantine list" });
   }
-  const quarantine = new QuarantineFolder(`${folder}/quarantine`);
+  using quarantine = await openQuarantine(context);
   const isMeant = await findEntries(quarantine, entries);
   const shown = new Set<string>();
   for await (const entry of quarantine.read()) {
@@ -53,7 +55,7 @@ export async function showEntry({ entries, flags, folder }: StateContext): Promi
 
 /** Entry by entry: all of them may be more than fits into memory. */
 async function writeJson(
-  quarantine: QuarantineFolder,
+  quarantine: QuarantineEntries,
   sizes: { readonly bytes: number; readonly maxBytes: number },
 ): Promise<void> {
   writeOut('{\n  "entries": [');
@@ -72,7 +74,7 @@ function toJson({ content, key }: QuarantineEntry) {
 }
 
 /** Returns the number of rows below the head; without any nothing is written. */
-async function writeTable(quarantine: QuarantineFolder): Promise<number> {
+async function writeTable(quarantine: QuarantineEntries): Promise<number> {
   let count = 0;
   let first: string[][] = [HEADS];
   let format: ((row: readonly string[]) => string) | undefined;

@@ -10,10 +10,10 @@ import { isSessionId } from "../core/session_id.ts";
 import { readReceiverTls } from "../fluentd/credentials.ts";
 import { formatSessionUrl } from "../fluentd/session_url.ts";
 import type { Sink } from "../pipeline/ports.ts";
-import { QuarantineFolder } from "../state/quarantine_folder.ts";
 import type { QuarantineContent, QuarantineEntry } from "../state/quarantine_line.ts";
 import { createSinks } from "./create_sinks.ts";
 import { receiverTlsPathsOf } from "./credential_paths.ts";
+import { openQuarantine } from "./open_quarantine.ts";
 import { lockQuarantine, namedEntries } from "./state_drop.ts";
 import { describeEntry, findEntries } from "./state_entries.ts";
 import type { StateContext } from "./state_table.ts";
@@ -42,10 +42,10 @@ interface Totals {
  * @throws {Fault} when the receiver is away or takes nothing; what it took before is taken out.
  */
 export async function replayEntries(context: StateContext): Promise<number> {
-  const { config, folder } = context;
-  const quarantine = new QuarantineFolder(`${folder}/quarantine`);
+  const { config } = context;
+  using quarantine = await openQuarantine(context);
   const named = namedEntries(context);
-  if ((await quarantine.listFiles()).length === 0 && named === "all") {
+  if ((await quarantine.measure()).count === 0 && named === "all") {
     writeOut("The quarantine is empty: nothing to send\n");
     return 0;
   }

@@ -85,9 +85,9 @@ export interface KvDatabase extends Disposable {
  * | ------------------------------------- | -------------------------------------------------------- |
  * | `[…, "opened"]`                       | when a handler came last                                 |
  * | `[…, "position", STREAM]`             | the position of a stream                                 |
- * | `[…, "quarantine", "count"]`          | how much the quarantine holds, on a server               |
- * | `[…, "quarantine", "entry", N]`       | what is known of a rejected event, and its first bytes   |
- * | `[…, "quarantine", "more", N, PART]`  | the rest of it                                           |
+ * | `[…, "quarantine", "size"]`           | how much the quarantine holds, on a server               |
+ * | `[…, "quarantine", "entry", ID]`      | a line of the quarantine, or the beginning of it         |
+ * | `[…, "quarantine", "more", ID, PART]` | the rest of it, by parts                                 |
  * | `[…, "lease", NAME]`                  | who leads, for replicas                                  |
  * | `[…, "claim", STREAM]`                | who forwards a stream, for replicas                      |
  *

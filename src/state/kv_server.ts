@@ -204,11 +204,11 @@ export class KvServer implements KvDatabase {
       this.#discardClient();
       signal?.throwIfAborted();
       if (limit.isOver) throw lateFault(this.name, limitMs);
-      throw error instanceof Fault ? error : unreachableFault(this.name, error);
+      throw error instanceof Fault ? this.#toStateFault(error) : unreachableFault(this.name, error);
     }
     if (answer.status !== 200) throw this.#statusFault(answer);
     if (!answer.type.startsWith(PROTOBUF)) {
-      throw nonsenseFault(this.name, `answers ${describeType(answer.type)}`);
+      throw nonsenseFault(this.name, describeType(answer.type));
     }
     try {
       return decode(answer.bytes);
@@ -304,6 +304,12 @@ export class KvServer implements KvDatabase {
     };
   }
 
+  /** A token that cannot be read is waited for like a server that does not take it. */
+  #toStateFault(fault: Fault): Fault {
+    if (fault.kind === "state") return fault;
+    return new Fault("state", `${this.name} cannot be asked: ${fault.text}`, { lasting: true });
+  }
+
   #statusFault({ bytes, location, status, type }: Answer): Fault {
     const words = /html/i.test(type) ? "" : new TextDecoder().decode(bytes);
     // Some servers say what they were told.
@@ -336,7 +342,9 @@ export class KvServer implements KvDatabase {
 }
 
 function describeType(type: string): string {
-  return /html/i.test(type) ? "like a web server, with HTML" : "what is no message of KV Connect";
+  return `answers ${
+    /html/i.test(type) ? "like a web server, with HTML" : "what is no message of KV Connect"
+  }`;
 }
 
 /** The first key after another one. */

@@ -84,6 +84,7 @@ export function statusFault(
   if (status >= 500 || status === 429 || status === 408) {
     return new Fault("state", `${name} is not ready: ${status}${words}`, { hint: WAIT });
   }
+  if (status === 400 && /read.?only/i.test(text)) return readOnlyFault(name);
   if (status === 400 || status === 413) {
     return new Fault("state", `${name} refuses what it is asked: ${status}${words}`, {
       hint: "storage must be a KV Connect server, and what stands before it must let 1 MiB through",

@@ -1,7 +1,7 @@
-import { formatByteSize } from "../core/byte_size.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Quarantine, RejectedEvent } from "../pipeline/ports.ts";
+import { fullQuarantineFault } from "./quarantine_entries.ts";
 import { OPEN_FILE, QuarantineFolder, writeAll } from "./quarantine_folder.ts";
 import { formatQuarantineLine } from "./quarantine_line.ts";
 
@@ -71,16 +71,8 @@ export class QuarantineFile implements Quarantine {
       this.#bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     }
     if (this.#bytes > 0 && this.#bytes + bytes > maxBytes) {
-      throw new Fault(
-        "state",
-        `The quarantine '${folder}' is full: it holds ${formatByteSize(this.#bytes)}, and ` +
-          `quarantine-max-size is ${formatByteSize(maxBytes)}`,
-        {
-          hint: "The event and all behind it are held back. Find out why so many are refused: " +
-            "state quarantine list. To make room, stop and run state quarantine replay --all, or " +
-            "drop; or start with a larger quarantine-max-size",
-        },
-      );
+      const bytes = this.#bytes;
+      throw fullQuarantineFault(folder, { bytes, maxBytes, before: "stop and " });
     }
   }
 

@@ -1,4 +1,5 @@
 import { Fault, formatError } from "../core/fault.ts";
+import type { QuarantineEntries, QuarantineSize } from "./quarantine_entries.ts";
 import { QuarantineEntry } from "./quarantine_line.ts";
 
 /** The file that lines are added to. */
@@ -18,11 +19,24 @@ export interface QuarantineFileFacts {
  * the open one. A folder that is not there is an empty quarantine. Changes are for who holds the lock
  * of the storage folder; reading may go on beside a handler that writes.
  */
-export class QuarantineFolder {
+export class QuarantineFolder implements QuarantineEntries {
   readonly path: string;
 
   constructor(path: string) {
     this.path = path;
+  }
+
+  get place(): string {
+    return this.path;
+  }
+
+  async measure(): Promise<QuarantineSize> {
+    let [count, bytes] = [0, 0];
+    for (const file of await this.listFiles()) {
+      count += await this.#countLines(file.path);
+      bytes += file.bytes;
+    }
+    return { count, bytes };
   }
 
   /** @throws {Fault} of kind `state`. */
@@ -126,6 +140,21 @@ export class QuarantineFolder {
         `Cannot take lines out of the quarantine '${path}': ${formatError(error)}`,
         { hint: "Nothing of it is lost; make room or check the owner, and try again" },
       );
+    }
+  }
+
+  async #countLines(path: string): Promise<number> {
+    try {
+      using file = await Deno.open(path);
+      let [count, last] = [0, NEWLINE];
+      for await (const chunk of file.readable) {
+        for (const byte of chunk) if (byte === NEWLINE) count++;
+        last = chunk.at(-1) ?? last;
+      }
+      return last === NEWLINE ? count : count + 1;
+    } catch (error) {
+      if (isMissing(error)) return 0;
+      throw this.#cannotRead(error);
     }
   }
 

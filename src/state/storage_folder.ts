@@ -5,9 +5,13 @@ export function storageFolderFor(
   storage: string,
   teleport: { host: string; port: number },
 ): string {
+  return `${storage.replace(/(?<=.)\/+$/, "")}/${nameForAddress(teleport)}`;
+}
+
+/** What belongs to one Teleport address is kept apart by this name, in a folder and on a server. */
+export function nameForAddress({ host, port }: { host: string; port: number }): string {
   // An IPv6 address holds colons, which not every file system takes.
-  const host = teleport.host.replaceAll(/[^A-Za-z0-9._-]/g, "_");
-  return `${storage.replace(/(?<=.)\/+$/, "")}/${host}_${teleport.port}`;
+  return `${host.replaceAll(/[^A-Za-z0-9._-]/g, "_")}_${port}`;
 }
 
 /** What is written to in the folder, and must be where it seems to be. */

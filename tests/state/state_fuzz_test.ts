@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Fault } from "../../src/core/fault.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
-import { probeQuarantine } from "../../src/state/quarantine_count.ts";
+import { probeQuarantine } from "../../src/state/quarantine_probe.ts";
 import { QuarantineFolder } from "../../src/state/quarantine_folder.ts";
 import { storageFolderFor } from "../../src/state/storage_folder.ts";
 import { fuzzTest, mutationsOf, textOf } from "../support/fuzz.ts";
@@ -35,7 +35,7 @@ fuzzTest(
       await using folder = await temporaryFolder();
       await Deno.mkdir(folder.join("quarantine"));
       await Deno.writeFile(folder.join("quarantine", "events.jsonl"), bytes);
-      await probeQuarantine(folder.path);
+      await probeQuarantine(new QuarantineFolder(`${folder.path}/quarantine`));
       let lines = 0;
       for await (const entry of new QuarantineFolder(folder.join("quarantine")).read()) {
         assert.equal(typeof entry, "object");

@@ -1,0 +1,35 @@
+import { Fault } from "../core/fault.ts";
+import type { PositionStore } from "./ports.ts";
+import { type StoreWaitOptions, waitForStore } from "./wait_for_store.ts";
+
+/**
+ * The same store, of which every call waits until it works: a store that is away for a moment ends no
+ * run, whoever asks. Once `stop` is aborted a call is tried once, and throws what that fails by.
+ */
+export function patientStore(
+  store: PositionStore,
+  options: Omit<StoreWaitOptions, "streamId">,
+): PositionStore {
+  async function patiently<T>(streamId: string, use: () => Promise<T>): Promise<T> {
+    let failure: unknown;
+    const result = await waitForStore(async () => {
+      try {
+        return { value: await use() };
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    }, { ...options, streamId });
+    if (result === undefined) throw failure ?? new Fault("internal", "Nothing was tried");
+    return result.value;
+  }
+  return {
+    read: (streamId) => patiently(streamId, () => store.read(streamId)),
+    commit: (commit) => patiently(commit.streamId, () => store.commit(commit)),
+    forget: (streamIds) => patiently("log", () => store.forget(streamIds)),
+    async *list(prefix) {
+      // A list that breaks off is begun again, so nothing of it is given before all of it is there.
+      yield* await patiently("log", () => Array.fromAsync(store.list(prefix)));
+    },
+  };
+}
