@@ -1,8 +1,7 @@
-import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
-import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { AuditLogClient } from "./audit_log_client.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
 /** A place in a chunk of a bulk export. */
@@ -15,7 +14,7 @@ export interface ChunkPlace {
 
 /** What reading a chunk takes. */
 export interface ChunkCursorOptions {
-  readonly auditLog: Pick<Client<typeof AuditLogService>, "exportUnstructuredEvents">;
+  readonly auditLog: Pick<AuditLogClient, "exportUnstructuredEvents">;
   readonly clock: Clock;
 }
 
