@@ -21,6 +21,7 @@ import { firstLogPosition } from "./first_position.ts";
 import { createQuarantine, openQuarantine, type QuarantinePlace } from "./open_quarantine.ts";
 import { openStore } from "./open_store.ts";
 import { requirePeers } from "./require_peers.ts";
+import { runReplica } from "./run_replica.ts";
 import { runStreams } from "./run_streams.ts";
 import { settleGoState } from "./settle_go_state.ts";
 import { tellOfCut, tellOfUnstored } from "./tell_of_cut.ts";
@@ -98,6 +99,8 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
     tracer,
   };
   isForwarding = true;
+  const { server } = store;
+  if (server !== undefined) return await runReplica(parts, { firstPosition, logger, server });
   await runStreams(watchRun(parts), { firstPosition, logger });
 }
 

@@ -4,11 +4,11 @@ import { createEventFilter } from "../core/event_filter.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type { Position } from "../core/position.ts";
 import { Fault } from "../core/fault.ts";
-import type { ChunkStart } from "../pipeline/chunk_runner.ts";
+import { ChunkRunner, type ChunkStart } from "../pipeline/chunk_runner.ts";
 import { ChunkScheduler } from "../pipeline/chunk_scheduler.ts";
 import type { Lockout } from "../pipeline/lockout.ts";
 import { forwardByMode } from "../pipeline/log_modes.ts";
-import type { StreamPosition } from "../pipeline/ports.ts";
+import type { StreamPosition, StreamSharing } from "../pipeline/ports.ts";
 import { findOpenedSessions } from "../pipeline/open_sessions.ts";
 import type { SessionScheduler } from "../pipeline/session_scheduler.ts";
 import { superviseStream } from "../pipeline/supervise_stream.ts";
@@ -40,6 +40,9 @@ export class LogForwarding {
   readonly #forwarding: Forwarding;
   readonly #sessions: SessionScheduler | undefined;
   readonly #lockout: Lockout | undefined;
+  readonly #sharing: StreamSharing | undefined;
+  /** Forwards this replica's part of the chunks that the leader lists. */
+  readonly #chunks: ChunkRunner | undefined;
   readonly #onMode: (mode: "paged" | "bulk") => void;
   /** Of all chunks: one may hold nothing but an event that is refused. */
   readonly #evidence = { acceptedCount: 0 };
@@ -51,13 +54,22 @@ export class LogForwarding {
       readonly sessions: SessionScheduler | undefined;
       /** Takes failed logins; nobody is locked without. */
       readonly lockout: Lockout | undefined;
+      /** Shares chunks out between replicas. */
+      readonly sharing?: StreamSharing | undefined;
       readonly onMode: (mode: "paged" | "bulk") => void;
     },
   ) {
     this.#forwarding = forwarding;
     this.#sessions = options.sessions;
     this.#lockout = options.lockout;
+    this.#sharing = options.sharing;
     this.#onMode = options.onMode;
+    if (this.#sharing === undefined) return;
+    this.#chunks = new ChunkRunner({
+      ...this.#chunkOptions(forwarding.stop),
+      forward: (chunk, stop) => this.#forwardSharedChunk(chunk, stop),
+    });
+    forwarding.status.useChunks(() => this.#chunks?.counts);
   }
 
   /** Runs until stopped or, where asked for, caught up. @throws {Fault} */
@@ -80,6 +92,16 @@ export class LogForwarding {
       runPaged: (stop) => this.#runPaged(firstPosition, stop),
       runBulk: (stop) => this.#runBulk(firstPosition, stop),
     });
+  }
+
+  /** Forwards chunks that the leader lists, until stopped or drained; nothing without replicas. */
+  async runShared(): Promise<void> {
+    await this.#chunks?.run();
+  }
+
+  /** Lets `runShared` end once nothing is left for this replica. */
+  drainShared(): void {
+    this.#chunks?.drain();
   }
 
   async #runPaged(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
@@ -110,7 +132,7 @@ export class LogForwarding {
   }
 
   async #runBulk(firstPosition: LogPosition, stop: AbortSignal): Promise<void> {
-    const { clock, config, connection: { auditLog }, observer, status, store } = this.#forwarding;
+    const { clock, config, connection: { auditLog }, status, store } = this.#forwarding;
     const first = await waitForStore(
       () => this.#readBulkPosition(firstPosition),
       { ...this.#forwarding, streamId: "bulk", stop },
@@ -120,41 +142,72 @@ export class LogForwarding {
     const isDone = createLogCheck(position.log);
     const idleMs = config.teleportTimeoutMs;
     const scheduler: ChunkScheduler = new ChunkScheduler({
-      concurrency: config.concurrency,
+      ...this.#chunkOptions(stop),
       pollMs: config.timeoutMs,
-      stallMs: config.stallAfterMs,
-      clock,
-      store,
-      observer,
       endWhenCaughtUp: config.exitOnLastEvent,
-      stop,
       list: (date, signal) => listChunks({ auditLog, clock, idleMs }, date, signal),
-      forward: ({ chunk, date, position }: ChunkStart, stop) =>
-        forward(this.#forwarding, {
-          ...this.#logOptions(stop),
-          stream: new ChunkStream({
-            auditLog,
-            clock,
-            idleMs,
-            chunk,
-            date,
-            isDone,
-            isLive: () => scheduler.isLive,
-            onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
-          }),
-          maxBytes: MAX_CHUNK_BYTES,
-        }, position),
+      forward: (chunk, stop) =>
+        this.#forwardChunk(chunk, { isDone, isLive: () => scheduler.isLive, stop }),
       onProgress: async ({ date, idleAtMs }) => {
         position = { ...position, date, idleAtMs: idleAtMs ?? position.idleAtMs };
         await store.commit({ streamId: "bulk", position: encodeBulkPosition(position) });
       },
     });
+    if (this.#sharing !== undefined) return await scheduler.run(position.date);
     status.useChunks(() => scheduler.counts);
     try {
       await scheduler.run(position.date);
     } finally {
       status.useChunks(() => undefined);
     }
+  }
+
+  #chunkOptions(stop: AbortSignal) {
+    const { clock, config, observer, store } = this.#forwarding;
+    return {
+      concurrency: config.concurrency,
+      stallMs: config.stallAfterMs,
+      clock,
+      store,
+      observer,
+      stop,
+      sharing: this.#sharing,
+      lookMs: config.leaseRetryMs,
+    };
+  }
+
+  /** What the leader knows of the export, a replica that forwards a chunk reads in the store. */
+  async #forwardSharedChunk(chunk: ChunkStart, stop: AbortSignal): Promise<void> {
+    const stored = await this.#forwarding.store.read("bulk");
+    if (stored === undefined) {
+      throw new Fault("unavailable", "The audit log is read by pages at the moment");
+    }
+    const { idleAtMs, log } = decodeBulkPosition(stored);
+    const isLive = () => idleAtMs !== undefined;
+    await this.#forwardChunk(chunk, { isDone: createLogCheck(log), isLive, stop });
+  }
+
+  async #forwardChunk(
+    { chunk, date, position }: ChunkStart,
+    { isDone, isLive, stop }: {
+      readonly isDone: (event: DoneEvent) => boolean;
+      readonly isLive: () => boolean;
+      readonly stop: AbortSignal;
+    },
+  ): Promise<void> {
+    const { clock, config, connection: { auditLog }, observer } = this.#forwarding;
+    const stream = new ChunkStream({
+      auditLog,
+      clock,
+      idleMs: config.teleportTimeoutMs,
+      chunk,
+      date,
+      isDone,
+      isLive,
+      onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
+    });
+    const options = { ...this.#logOptions(stop), stream, maxBytes: MAX_CHUNK_BYTES };
+    await forward(this.#forwarding, options, position);
   }
 
   async #readStored(streamId: string, stop: AbortSignal): Promise<Position | undefined> {
@@ -194,7 +247,8 @@ export class LogForwarding {
       findOpened: (events: readonly AuditEvent[]) => this.#findOpened(events),
       onOpened: (streams: readonly StreamPosition[]) => {
         this.#sessions?.open(streams);
-        this.#lockout?.open(streams);
+        // Of several replicas the leader alone counts failed logins, and reads them in the store.
+        if (this.#sharing === undefined) this.#lockout?.open(streams);
       },
     };
   }

@@ -1,5 +1,7 @@
 import type { Logger } from "../core/logger.ts";
 import { Lockout } from "../pipeline/lockout.ts";
+import type { StreamSharing } from "../pipeline/ports.ts";
+import { patientStore } from "../pipeline/patient_store.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { TeleportUserLocker } from "../teleport/user_locker.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -11,33 +13,58 @@ const MODES = {
   bulk: "Reading the audit log by chunks: this server has bulk export",
 };
 
+/** What a run shares with other replicas. */
+export interface SharedRun {
+  readonly sharing: StreamSharing;
+  /** Resolves when the log is this replica's: false when that cannot be any more. */
+  readonly waitToLead: () => Promise<boolean>;
+}
+
 /** Runs the log and the sessions that it opens; the end of the log lets the sessions come to theirs. */
 export async function runStreams(
   all: Forwarding,
-  { firstPosition, logger }: { firstPosition: LogPosition; logger: Logger },
+  { firstPosition, logger, shared }: {
+    readonly firstPosition: LogPosition;
+    readonly logger: Logger;
+    /** Where several replicas use the store. */
+    readonly shared?: SharedRun;
+  },
 ): Promise<void> {
   // What ends one of them ends the other.
   const ended = new AbortController();
-  const forwarding = { ...all, stop: AbortSignal.any([all.stop, ended.signal]) };
+  const stop = AbortSignal.any([all.stop, ended.signal]);
+  const forwarding = { ...all, stop, store: patientStore(all.store, { ...all, stop }) };
+  const sharing = shared?.sharing;
   // Reading a recording is an event of its own in the audit log: a dry run leaves no such traces.
-  const sessions = forwarding.config.dryRun ? undefined : createSessionScheduler(forwarding);
+  const sessions = forwarding.config.dryRun
+    ? undefined
+    : createSessionScheduler(forwarding, sharing);
   if (sessions !== undefined) all.status.useSessions(() => sessions.counts);
   const left = await sessions?.load() ?? 0;
   if (left > 0) logger.info("Session recordings are waiting from an earlier run", { count: left });
   const lockout = createLockout(forwarding, logger);
-  await lockout?.load();
+  if (shared === undefined) await lockout?.load();
   const log = new LogForwarding(forwarding, {
     sessions,
     lockout,
+    sharing,
     onMode(mode) {
       all.status.useMode(mode);
       logger.info(MODES[mode]);
     },
   });
-  const running = [
-    log.run(firstPosition).then(() => lockout?.settled()).then(() => sessions?.drain()),
-    sessions?.run(),
-  ];
+  const lead = async () => {
+    if (shared !== undefined && !await shared.waitToLead()) return;
+    if (shared === undefined || lockout === undefined) {
+      await log.run(firstPosition);
+    } else {
+      await lockout.watchWhile(log.run(firstPosition), forwarding.config.leaseRetryMs);
+    }
+    await lockout?.settled();
+    log.drainShared();
+    sessions?.drain();
+  };
+  const running = [lead(), log.runShared(), sessions?.run()];
   try {
     await Promise.all(running);
   } finally {

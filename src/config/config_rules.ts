@@ -19,6 +19,7 @@ export function checkConfigRules(given: GivenSettings): readonly ConfigProblem[]
     ...checkPassphrase(given),
     ...checkPlainHttp(given),
     ...checkStorageServer(given),
+    ...checkLease(given),
   ];
 }
 
@@ -163,6 +164,32 @@ function checkStorageServer(given: GivenSettings): ConfigProblem[] {
       "storage",
       "The token and the state would go over the network in clear, because the URL is http",
       "Write https in the URL; or set storage-allow-http, where nobody else can listen",
+    ));
+  }
+  return problems;
+}
+
+/** Who loses its lease must know before others do, and try more than once. */
+function checkLease(given: GivenSettings): ConfigProblem[] {
+  const [duration, deadline, retry] = ([
+    "lease-duration",
+    "lease-renew-deadline",
+    "lease-retry",
+  ] as const).map((name) => given.get(name) as number | undefined);
+  if (duration === undefined || deadline === undefined || retry === undefined) return [];
+  const problems: ConfigProblem[] = [];
+  if (deadline >= duration) {
+    problems.push(problem(
+      "lease-renew-deadline",
+      "Must be shorter than lease-duration: a replica has to stop before others take over",
+      "Give two thirds of lease-duration, as in 10s of 15s",
+    ));
+  }
+  if (2 * retry > deadline) {
+    problems.push(problem(
+      "lease-retry",
+      "Must be at most half of lease-renew-deadline, so that a lease is renewed more than once",
+      "Give a fifth of lease-renew-deadline, as in 2s of 10s",
     ));
   }
   return problems;

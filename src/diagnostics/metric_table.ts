@@ -163,6 +163,28 @@ export const METRICS = {
     labels: { name: ["teleport_client", "teleport_ca", "fluentd_client", "fluentd_ca"] },
   },
 
+  leader: {
+    type: "gauge",
+    help: "1 when this replica reads the audit log, 0 when another one does",
+  },
+  leader_epoch: {
+    type: "gauge",
+    help: "Number of the leader, one more with each; told by the one that leads",
+  },
+  replicas: { type: "gauge", help: "Replicas that this one sees, itself included" },
+  claims: {
+    type: "gauge",
+    help: "Recordings and chunks that this replica has claimed to forward them",
+  },
+  takeovers_total: {
+    type: "counter",
+    help: "Streams that this replica took over from one that is gone, the audit log included",
+  },
+  fenced_writes_total: {
+    type: "counter",
+    help: "Writes that the store refused because another replica had taken over",
+  },
+
   heap_used_bytes: { type: "gauge", help: "JavaScript heap in use" },
   heap_size_bytes: { type: "gauge", help: "JavaScript heap held" },
   external_memory_bytes: { type: "gauge", help: "Memory that JavaScript objects hold outside" },

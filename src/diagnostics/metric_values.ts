@@ -53,7 +53,8 @@ export function readMetricValues(
     queue_bytes: one(run.queue.bytes),
     inflight_events: one(run.inFlightEvents),
     lag_seconds: seconds(run.lagMs),
-    caught_up: one(run.isCaughtUp ? 1 : 0),
+    // Who follows does not know how far the leader is.
+    caught_up: one(isFollowing(run) ? undefined : run.isCaughtUp ? 1 : 0),
     last_event_timestamp_seconds: seconds(run.lastEvent?.timeMs),
     last_delivery_timestamp_seconds: seconds(run.lastDeliveredAtMs),
     last_answer_timestamp_seconds: seconds(run.lastAnswerAtMs),
@@ -72,10 +73,20 @@ export function readMetricValues(
       value: notAfterMs / 1000,
       labels: { name },
     })),
+    leader: one(run.replica && (run.replica.role === "leader" ? 1 : 0)),
+    leader_epoch: one(run.replica?.epoch),
+    replicas: one(run.replica?.replicas.length),
+    claims: one(run.replica?.claims),
+    takeovers_total: one(run.replica?.takeovers),
+    fenced_writes_total: one(run.replica?.fencedWrites),
     heap_used_bytes: one(memory.heapUsed),
     heap_size_bytes: one(memory.heapTotal),
     external_memory_bytes: one(memory.external),
   };
+}
+
+function isFollowing({ replica }: RunSnapshot): boolean {
+  return replica !== undefined && replica.role !== "leader";
 }
 
 function one(value: number | undefined): Values {

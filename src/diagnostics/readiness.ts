@@ -24,13 +24,16 @@ export interface Condition {
 const JUDGES: { readonly [name in ConditionName]: (run: RunSnapshot) => string | undefined } = {
   running: ({ phase }) => phase === "stopping" ? "The handler is stopping" : undefined,
   teleport(run) {
+    // Another replica reads the log, and this one what there is besides.
+    if (run.replica?.role === "follower") return undefined;
     const trouble = run.troubles.find(isOfLog);
     if (trouble !== undefined) return describeTrouble(trouble);
     return run.mode === undefined ? "Teleport has not answered yet" : undefined;
   },
   receiver: (run) => describeReceiverTrouble(run, false),
   "receiver-setup": (run) => describeReceiverTrouble(run, true),
-  store({ storeProblem, troubles }) {
+  store({ replica, storeProblem, troubles }) {
+    if (replica?.role === "joining") return "This replica has no lease yet, or has lost it";
     const trouble = troubles.find(({ peer }) => peer === "state");
     return trouble === undefined ? storeProblem : describeTrouble(trouble);
   },

@@ -73,6 +73,35 @@ export interface LastEvent {
   readonly timeMs: number;
 }
 
+/** What a replica does besides its part of recordings and chunks: it reads the log, or not. */
+export type ReplicaRole = "joining" | "follower" | "leader";
+
+/** A replica as this one sees it. */
+export interface OtherReplica {
+  readonly name: string;
+  readonly isSelf: boolean;
+  readonly isLeader: boolean;
+  /** Recordings and chunks that it forwards. */
+  readonly claims: number;
+  /** How long ago its lease was seen to change. */
+  readonly seenAgoMs: number;
+}
+
+/** This replica among the others. */
+export interface ReplicaStatus {
+  readonly name: string;
+  readonly role: ReplicaRole;
+  /** Of the one that leads: one more with each leader. */
+  readonly epoch: number | undefined;
+  /** Recordings and chunks that are forwarded here. */
+  readonly claims: number;
+  /** Streams that were taken over from replicas that are gone, the log included. */
+  readonly takeovers: number;
+  /** Writes that the store refused, because another replica had taken over. */
+  readonly fencedWrites: number;
+  readonly replicas: readonly OtherReplica[];
+}
+
 /**
  * What a run knows about itself at one moment: plain data, for the status page, the probes, the
  * metrics, the progress line and SIGUSR1. Times are milliseconds since the epoch; undefined is what
@@ -130,4 +159,6 @@ export interface RunSnapshot extends RunFacts {
   /** Events in quarantine, those of earlier runs included; undefined while not counted. */
   readonly quarantined: number | undefined;
   readonly credentials: readonly CredentialStatus[];
+  /** Undefined where the store is not shared. */
+  readonly replica: ReplicaStatus | undefined;
 }

@@ -7,6 +7,7 @@ import type { EndedRequest, RunMeasures, RunObserver } from "./run_observer.ts";
 import type {
   EventCounts,
   LastEvent,
+  ReplicaStatus,
   RequestResult,
   RunFacts,
   RunSnapshot,
@@ -67,6 +68,7 @@ export class RunStatus implements RunObserver {
   #quarantined: number | undefined;
   #countSessions: () => StreamCounts | undefined = () => undefined;
   #countChunks: () => StreamCounts | undefined = () => undefined;
+  #readReplica: () => ReplicaStatus | undefined = () => undefined;
   #credentials: CredentialStatuses = { list: () => [] };
   readonly #measures: RunMeasures[] = [];
 
@@ -102,6 +104,20 @@ export class RunStatus implements RunObserver {
   /** No more is read; what is under way may finish. */
   stopping(): void {
     this.#phase = "stopping";
+  }
+
+  /** The store is shared: what this replica is among others. */
+  useReplica(read: () => ReplicaStatus): void {
+    this.#readReplica = read;
+  }
+
+  /** Another replica reads the log; how far that is, is not known here. */
+  follows(): void {
+    this.#mode = undefined;
+    this.#phase = this.#phase === "starting" ? "forwarding" : this.#phase;
+    this.#upToDateAtMs = undefined;
+    this.#doneUntilMs = undefined;
+    for (const streamId of LOG_STREAMS) this.#forget(streamId);
   }
 
   /** Credentials whose lives are watched. */
@@ -297,6 +313,7 @@ export class RunStatus implements RunObserver {
       storeProblem: this.#storeProblem,
       quarantined: this.#quarantined,
       credentials: this.#credentials.list(),
+      replica: this.#readReplica(),
     };
   }
 

@@ -62,6 +62,7 @@ export class ChunkRunner {
   readonly #pool: StreamPool;
   readonly #finder: StreamFinder | undefined;
   readonly #failures = new Map<string, ChunkFailure>();
+  #isDraining = false;
 
   constructor(options: ChunkRunnerOptions) {
     this.#options = options;
@@ -103,12 +104,15 @@ export class ChunkRunner {
 
   /** Lets `run` end once no chunk runs or is ready. */
   drain(): void {
-    this.#pool.drain();
+    this.#isDraining = true;
+    if (this.#finder === undefined) this.#pool.drain();
+    else this.#finder.wake();
   }
 
   /** Runs until stopped or drained. @throws {Fault} */
   async run(): Promise<void> {
-    await Promise.all([this.#finder?.run(() => false), this.#pool.run()]);
+    const finding = this.#finder?.run(() => this.#isDraining).then(() => this.#pool.drain());
+    await Promise.all([finding, this.#pool.run()]);
   }
 
   async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {

@@ -9,19 +9,10 @@ import {
   type ChunkRunnerOptions,
   DONE_PREFIX,
 } from "./chunk_runner.ts";
-import type { StreamPosition } from "./ports.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
-/** Where the chunks go that one replica lists for all. */
-export interface SharedChunks {
-  /** Puts them into the store, where each replica looks for its part. @throws {Fault} */
-  readonly open: (streams: readonly StreamPosition[]) => Promise<void>;
-  /** Replicas that forward them. */
-  readonly countReplicas: () => number;
-}
-
 /** What a bulk export needs. */
-export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone" | "sharing"> {
+export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone"> {
   /** Pause between two listings of the current dates, in milliseconds; up to a seventh more or less. */
   readonly pollMs: number;
   /** Chunks of a UTC date as the server knows them now. @throws {Fault} */
@@ -30,8 +21,6 @@ export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone"
   readonly onProgress: (progress: { date: string; idleAtMs: number | undefined }) => Promise<void>;
   /** End once everything that the server has was forwarded. */
   readonly endWhenCaughtUp: boolean;
-  /** Where chunks are forwarded by all replicas, of which this one lists them. @default {here} */
-  readonly shared?: SharedChunks | undefined;
   /** Source of jitter: a number in [0, 1). @default {Math.random} */
   readonly random?: () => number;
 }
@@ -71,7 +60,7 @@ interface ListProgress {
  */
 export class ChunkScheduler {
   readonly #options: ChunkSchedulerOptions;
-  /** Undefined where all replicas forward chunks. */
+  /** Undefined where chunks are shared out: then each replica has one beside this. */
   readonly #runner: ChunkRunner | undefined;
   readonly #dates = new Map<string, DateProgress>();
   readonly #ended = new AbortController();
@@ -81,7 +70,7 @@ export class ChunkScheduler {
     // The end of one part is the end of all.
     const stop = AbortSignal.any([options.stop, this.#ended.signal]);
     this.#options = { ...options, stop };
-    if (options.shared !== undefined) return;
+    if (options.sharing !== undefined) return;
     this.#runner = new ChunkRunner({
       ...options,
       stop,
@@ -182,9 +171,9 @@ export class ChunkScheduler {
   }
 
   #hasRoom(): boolean {
-    const { concurrency, shared } = this.#options;
+    const { concurrency, sharing } = this.#options;
     if (this.#runner !== undefined) return this.#runner.counts.ready < 2 * concurrency;
-    return this.#countPending() < 3 * concurrency * shared!.countReplicas();
+    return this.#countPending() < 3 * concurrency * sharing!.replicaCount;
   }
 
   #countPending(): number {
@@ -202,8 +191,8 @@ export class ChunkScheduler {
 
   /** Where others forward chunks too, the store alone knows which of them are done. */
   async #noteDone(): Promise<void> {
-    const { shared, store } = this.#options;
-    if (shared === undefined || this.#countPending() === 0) return;
+    const { sharing, store } = this.#options;
+    if (sharing === undefined || this.#countPending() === 0) return;
     const left = new Set<string>();
     for await (const { streamId } of store.list(CHUNK_PREFIX)) left.add(streamId);
     for (const [date, { pending }] of this.#dates) {
@@ -244,10 +233,10 @@ export class ChunkScheduler {
       }
       found.add(chunk);
     }
-    const { shared } = this.#options;
-    if (shared !== undefined && found.size > 0) {
+    const { sharing } = this.#options;
+    if (sharing !== undefined && found.size > 0) {
       const ids = [...found].map((chunk) => chunkIdOf(date, chunk));
-      await shared.open(ids.map((streamId) => ({ streamId, position: CHUNK_START })));
+      await sharing.open(ids.map((streamId) => ({ streamId, position: CHUNK_START })));
     }
     for (const chunk of found) {
       progress.seen.add(chunk);
@@ -318,8 +307,8 @@ export class ChunkScheduler {
 
   /** Waits for the time of the next listing, or until the end of the backlog may be reached. */
   async #pause(isCatchingUp: boolean): Promise<void> {
-    const { clock, pollMs, random, shared, stop } = this.#options;
-    const catchUpMs = shared === undefined ? 50 : 500;
+    const { clock, pollMs, random, sharing, stop } = this.#options;
+    const catchUpMs = sharing === undefined ? 50 : 500;
     const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
     // While going back through the past it is the pool that has to make room.
     let leftMs = isCatchingUp ? catchUpMs : pollMs * jitter;

@@ -39,6 +39,8 @@ const MAX_NAME = 256;
 export class Lockout {
   readonly #options: LockoutOptions;
   readonly #failures = new Map<string, FailedLogin[]>();
+  /** Failed logins that were in the store when it was last looked at. */
+  #counted = new Set<string>();
   #tail: Promise<void> = Promise.resolve();
   #isDenied = false;
 
@@ -46,11 +48,42 @@ export class Lockout {
     this.#options = options;
   }
 
-  /** Takes up the failed logins that an earlier run saw. @throws {Fault} of kind `state`. */
+  /**
+   * Takes up the failed logins in the store that are not counted yet: those that an earlier run saw, and
+   * those that other replicas see. @throws {Fault} of kind `state`.
+   */
   async load(): Promise<void> {
     const streams: StreamPosition[] = [];
     for await (const stream of this.#options.store.list(PREFIX)) streams.push(stream);
-    this.open(streams);
+    const counted = this.#counted;
+    this.#counted = new Set(streams.map(({ streamId }) => streamId));
+    this.open(streams.filter(({ streamId }) => !counted.has(streamId)));
+  }
+
+  /** Takes up what other replicas see, again and again for as long as the log is forwarded here. */
+  async watchWhile(forwarding: Promise<void>, pauseMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const ended = new AbortController();
+    const watching = (async () => {
+      while (!ended.signal.aborted) {
+        await this.#loadIfPossible();
+        await clock.sleep(pauseMs, ended.signal).catch(() => {});
+      }
+    })();
+    try {
+      await forwarding;
+    } finally {
+      ended.abort();
+      await watching;
+    }
+    await this.#loadIfPossible();
+  }
+
+  /** The streams tell of a store that is away. */
+  async #loadIfPossible(): Promise<void> {
+    await this.load().catch((error) => {
+      if (!(error instanceof Fault)) throw error;
+    });
   }
 
   /** The failed logins among events, to be committed with the position that passes them. */

@@ -105,6 +105,8 @@ export interface FoundStreams {
 export interface StreamSharing {
   /** Replicas that live, this one included. */
   readonly replicaCount: number;
+  /** Puts streams there for whoever claims them; one that is there already stays as it is. */
+  open(streams: readonly StreamPosition[]): Promise<void>;
   /** Claims a stream; false when another replica has it, or when it is done. */
   claim(streamId: string): Promise<boolean>;
   /** Lets others have a stream. One that is forgotten needs no release. */

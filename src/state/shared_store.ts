@@ -40,6 +40,7 @@ export interface SharedStoreOptions {
 export class SharedStore implements PositionStore, StreamSharing {
   readonly #options: SharedStoreOptions;
   readonly #store: KvPositionStore;
+  #openings = 0;
   /** How often a stream of others was seen waiting. */
   #waiting = new Map<string, number>();
 
@@ -72,6 +73,12 @@ export class SharedStore implements PositionStore, StreamSharing {
 
   async forget(streamIds: readonly string[]): Promise<void> {
     await this.#write(streamIds, () => this.#store.forget(streamIds));
+  }
+
+  async open(streams: readonly StreamPosition[]): Promise<void> {
+    // No two of these writes are alike, so that none is taken for an earlier one that came through.
+    const position = { replica: this.#options.lease.id, count: ++this.#openings };
+    await this.commit({ streamId: "opened", position, open: streams });
   }
 
   async claim(streamId: string): Promise<boolean> {

@@ -75,6 +75,22 @@ const RULES: readonly RefusedSettings[] = [
     ],
   },
   {
+    title: "a lease that others take over before its holder has stopped",
+    args: ["--lease-duration=10s"],
+    exitCode: 78,
+    lines: [
+      "lease-renew-deadline: Must be shorter than lease-duration: a replica has to stop before others take over. Give two thirds of lease-duration, as in 10s of 15s.",
+    ],
+  },
+  {
+    title: "a lease that may be renewed once only",
+    args: ["--lease-retry=6s"],
+    exitCode: 78,
+    lines: [
+      "lease-retry: Must be at most half of lease-renew-deadline, so that a lease is renewed more than once. Give a fifth of lease-renew-deadline, as in 2s of 10s.",
+    ],
+  },
+  {
     title: "a Fluentd certificate without its key",
     without: ["fluentd-key"],
     exitCode: 78,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CONDITION_NAMES, judgeReadiness } from "../../src/diagnostics/readiness.ts";
+import type { ReplicaRole, ReplicaStatus } from "../../src/diagnostics/run_snapshot.ts";
 import type { RunStatus } from "../../src/diagnostics/run_status.ts";
 import { startRun } from "./run_rig.ts";
 
@@ -34,6 +35,30 @@ Deno.test("judgeReadiness() judges each condition once, in their order", () => {
 Deno.test("a run is not ready before Teleport has answered, and is so then", () => {
   const { status } = startRun();
   assert.deepEqual(problemsOf(status), { teleport: "Teleport has not answered yet" });
+  status.useMode("bulk");
+  assert.deepEqual(problemsOf(status), {});
+});
+
+Deno.test("a replica that follows is ready, though it does not read the log, and one without a lease is not", () => {
+  const { status } = startRun();
+  const replica: ReplicaStatus = {
+    name: "one",
+    role: "joining",
+    epoch: undefined,
+    claims: 0,
+    takeovers: 0,
+    fencedWrites: 0,
+    replicas: [],
+  };
+  let role: ReplicaRole = "joining";
+  status.useReplica(() => ({ ...replica, role }));
+  assert.deepEqual(Object.keys(problemsOf(status)), ["teleport", "store"]);
+  role = "follower";
+  status.follows();
+  assert.deepEqual(problemsOf(status), {});
+  assert.equal(status.snapshot().lagMs, undefined);
+  role = "leader";
+  assert.deepEqual(Object.keys(problemsOf(status)), ["teleport"]);
   status.useMode("bulk");
   assert.deepEqual(problemsOf(status), {});
 });

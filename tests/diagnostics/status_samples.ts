@@ -62,6 +62,7 @@ export function sampleRun(changes: Partial<RunSnapshot> = {}): RunSnapshot {
     lastCommitAtMs: SAMPLE_NOW_MS - 4000,
     storeProblem: undefined,
     quarantined: 0,
+    replica: undefined,
     credentials: [
       sampleCredential("teleport_client", "event-handler", 41),
       sampleCredential("teleport_ca", "teleport.example.com", 3000),
