@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { validate } from "dockerfile-utils";
 import { parse } from "yaml";
 import { setupOptions } from "../setup/setup_options.ts";
 import { buildEvents } from "../support/events.ts";
@@ -18,6 +19,13 @@ const stage = finalStage(readDockerfile("Dockerfile"));
 Deno.test("deploy/docker/Dockerfile.build ends as deploy/docker/Dockerfile does", () => {
   assert.deepEqual(finalStage(readDockerfile("Dockerfile.build")), stage);
 });
+
+for (const name of ["Dockerfile", "Dockerfile.build"]) {
+  Deno.test(`deploy/docker/${name} passes dockerfile-utils`, async () => {
+    const problems = validate(await Deno.readTextFile(dockerPath(name)));
+    assert.deepEqual(problems.map(({ message }) => message), []);
+  });
+}
 
 Deno.test("The image needs no shell, and runs as a user without rights", () => {
   assert.equal(valueOf(stage, "FROM"), "gcr.io/distroless/cc-debian12:nonroot");
