@@ -122,7 +122,8 @@ for (
     const startMs = performance.now();
     await check({ args: [], env: {}, toml });
     const tookMs = performance.now() - startMs;
-    assert.ok(tookMs < 3000, `${tookMs} ms`);
+    // It takes 0.2 s; the machine may be busy.
+    assert.ok(tookMs < 20_000, `${tookMs} ms`);
   });
 }
 

@@ -209,10 +209,11 @@ Deno.test("ChunkScheduler.run() takes names of chunks as they are", async () => 
   assert.deepEqual(again.forwarded, []);
 });
 
-Deno.test("ChunkScheduler.run() compares a day with 50,000 done chunks in well under a second", async () => {
+Deno.test("ChunkScheduler.run() compares a day with 50,000 done chunks within seconds", async () => {
   await using folder = await temporaryFolder();
   using store = await KvPositionStore.open(folder.join("state.kv"), 0);
   const names = Array.from({ length: 50_000 }, (_, i) => `${i}-6f1c1b52-9d0e-4a3b.parquet`);
+  let startMs = performance.now();
   for (let at = 0; at < names.length; at += 500) {
     const open = names.slice(at, at + 500).map((name) => ({
       streamId: `done/${TODAY}/${name}`,
@@ -221,15 +222,17 @@ Deno.test("ChunkScheduler.run() compares a day with 50,000 done chunks in well u
     await store.commit({ streamId: "log", position: {}, open });
   }
   const rig = makeRig({ store, chunks: { [TODAY]: [...names, "new"] }, endWhenCaughtUp: false });
-  let startMs = performance.now();
+  const fillMs = performance.now() - startMs;
+  startMs = performance.now();
   const running = await rig.start(TODAY);
   const firstMs = performance.now() - startMs;
   startMs = performance.now();
   await rig.clock.advance(16_000);
   const pollMs = performance.now() - startMs;
   assert.deepEqual(rig.forwarded, [`${TODAY}/new`]);
-  // It takes 0.5 s, nearly all of it Deno KV's own, and then 20 ms; the machine may be busy.
-  assert.ok(firstMs < 5000 && pollMs < 1000, `${firstMs} ms, ${pollMs} ms`);
+  // Nearly all of it is Deno KV's own, as with the filling; the machine may be busy.
+  const times = `filled in ${fillMs} ms, compared in ${firstMs} ms, then in ${pollMs} ms`;
+  assert.ok(firstMs < 10 * fillMs && pollMs < fillMs, times);
   rig.stop.abort();
   await running.ended();
 });
