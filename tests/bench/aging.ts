@@ -1,11 +1,10 @@
 /** Whether an event costs as much, and memory is as large, after a long run as at its beginning. */
-import type { Authpeer } from "../support/authpeer.ts";
 import { startProgram } from "../support/program.ts";
 import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { Meter, type Usage } from "./meter.ts";
-import type { Receiver } from "./rig.ts";
+import type { Receiver, Source } from "./rig.ts";
 import { findFreePort } from "../support/free_port.ts";
 
 const SAMPLE_MS = 250;
@@ -20,14 +19,14 @@ export interface Aging {
   readonly events: number;
   /** CPU for an event in the last fifth of the events by that in the second fifth. */
   readonly cpuRatio: number;
-  /** Resident memory at the end less that after the first tenth of the events, in megabytes. */
+  /** Resident memory in the last tenth of the events less that in the second, medians, in megabytes. */
   readonly rssGrowthMegabytes: number;
   readonly peakRssMegabytes: number;
 }
 
 /** Runs the program over everything that the source has, and looks at it as it goes. */
 export async function measureAging(
-  source: Authpeer,
+  { authpeer }: Source,
   receiver: Receiver,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Aging> {
@@ -35,12 +34,12 @@ export async function measureAging(
   const port = findFreePort();
   const config = await writeSettings({
     folder: folder.path,
-    address: source.address,
-    identity: source.file("identity"),
+    address: authpeer.address,
+    identity: authpeer.file("identity"),
     url: (path) => receiver.url(path),
     files: receiver.files,
     extra: {
-      "start-time": `"${source.ready.start}"`,
+      "start-time": `"${authpeer.ready.start}"`,
       "diagnostics-addr": `"127.0.0.1:${port}"`,
       ...settings,
     },
@@ -74,10 +73,17 @@ function summarize(samples: readonly AgingSample[]): Aging {
   const at = (share: number) => samples.find(({ events }) => events >= last.events * share)!;
   const cost = (from: AgingSample, to: AgingSample) =>
     (to.cpuSeconds - from.cpuSeconds) / (to.events - from.events);
+  const rss = (from: number, to: number) => {
+    const within = samples.filter(({ events }) =>
+      events >= last.events * from && events <= last.events * to
+    );
+    const sorted = within.map(({ rssMegabytes }) => rssMegabytes).sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)]!;
+  };
   return {
     events: last.events,
     cpuRatio: cost(at(0.8), last) / cost(at(0.2), at(0.4)),
-    rssGrowthMegabytes: last.rssMegabytes - at(0.1).rssMegabytes,
+    rssGrowthMegabytes: rss(0.9, 1) - rss(0.1, 0.2),
     peakRssMegabytes: last.peakRssMegabytes,
   };
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- this is the terminal's
 /**
  * Measures the program and its parts against ceilings of the same run: `bench.ts [--events N]
- * [--only WORD] [--json FILE]`. docs/performance.md says what is measured and how.
+ * [--only WORD] [--json FILE]`. The soak, of ten million events, runs when it is named. docs/performance.md says what is measured and how.
  */
 import { parseArgs } from "node:util";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -20,9 +20,12 @@ import {
   startFluentdReceiver,
   startSource,
 } from "./rig.ts";
-import type { Part } from "./part.ts";
+import type { Mode, Part } from "./part.ts";
 
 const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
+
+const EVENTS = 200_000;
+const SOAK_EVENTS = 10_000_000;
 
 class Bench {
   readonly rows: Row[] = [];
@@ -52,13 +55,13 @@ class Bench {
 
 async function measureMode(
   bench: Bench,
-  options: { mode: "paged" | "bulk"; events: number; folder: string; receiver: Receiver },
+  options: { mode: Mode; events: number; folder: string; receiver: Receiver },
 ): Promise<void> {
   const { events, folder, mode, receiver } = options;
   await using source = await startSource(`${folder}/${mode}`, { mode, events });
   const sizes = mode === "paged" ? Object.entries(PAGE_SIZES) : [["", undefined] as const];
   for (const [size, pageSize] of sizes) {
-    const name = mode === "paged" ? `paged ${size}` : "bulk";
+    const name = mode === "paged" ? `paged ${size}` : mode;
     const part = (what: Part["part"]) => partOf(source, receiver, { part: what, mode, pageSize });
     const ceiling = `${name}: receive only`;
     await bench.row(ceiling, () => measurePart(part("receiveOnly")));
@@ -110,16 +113,27 @@ async function measureAgings(
   };
 }
 
+/** One long run of the log by pages, as long as it takes for a leak of bytes to show. */
+async function measureSoak(
+  { events, folder }: { events: number; folder: string },
+): Promise<{ [name: string]: Aging }> {
+  await Deno.mkdir(`${folder}/soak`);
+  await using receiver = await startCountingReceiver(`${folder}/soak`);
+  await using source = await startSource(`${folder}/soak-source`, { mode: "paged", events });
+  return { soak: await measureAging(source, receiver) };
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     args: Deno.args,
     options: {
-      events: { type: "string", default: "200000" },
+      events: { type: "string" },
       only: { type: "string" },
       json: { type: "string" },
     },
   });
-  const events = Number(values.events);
+  const isSoak = values.only === "soak";
+  const events = Number(values.events ?? (isSoak ? SOAK_EVENTS : EVENTS));
   const wants = (word: string) => values.only === undefined || values.only.startsWith(word);
   const bench = new Bench();
   let live: LiveDelays | undefined;
@@ -127,7 +141,7 @@ if (import.meta.main) {
   {
     await Deno.mkdir(folder.join("counting"));
     await using receiver = await startCountingReceiver(folder.join("counting"));
-    for (const mode of ["paged", "bulk"] as const) {
+    for (const mode of ["paged", "bulk", "sessions"] as const) {
       if (wants(mode)) await measureMode(bench, { mode, events, folder: folder.path, receiver });
     }
   }
@@ -138,12 +152,13 @@ if (import.meta.main) {
     }
   }
   const aging: { readonly [name: string]: Aging } = {};
+  if (isSoak) Object.assign(aging, await measureSoak({ events, folder: folder.path }));
   if (wants("aging")) Object.assign(aging, await measureAgings({ events, folder: folder.path }));
   let startMs: number | undefined;
   if (wants("start")) startMs = await measureStart(11);
   if (wants("live")) {
     await using source = await startSource(folder.join("live"), { mode: "paged", events: 0 });
-    live = await measureLive(source, 200);
+    live = await measureLive(source.authpeer, 200);
   }
   console.log(formatTable(bench.rows));
   for (

@@ -11,10 +11,10 @@ import {
   measureProgram,
   partOf,
   type Receiver,
+  type Source,
   startCountingReceiver,
   startSource,
 } from "./rig.ts";
-import type { Authpeer } from "../support/authpeer.ts";
 import type { Part, PartResult } from "./part.ts";
 
 const EVENTS = 40_000;
@@ -25,7 +25,7 @@ const ROOM = 1.3;
 /** CPU for an event, as a multiple of what receiving it takes. */
 type Costs = { [step in "transcode" | "post" | "all"]: number };
 
-async function measureRound(source: Authpeer, receiver: Receiver): Promise<Costs> {
+async function measureRound(source: Source, receiver: Receiver): Promise<Costs> {
   const part = (what: Part["part"]) => partOf(source, receiver, { part: what, mode: "paged" });
   const receive = costOf(await measurePart(part("receiveOnly")));
   return {

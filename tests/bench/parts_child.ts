@@ -7,6 +7,7 @@ import process from "node:process";
 import { systemClock } from "../../src/core/clock.ts";
 import { createEventFilter } from "../../src/core/event_filter.ts";
 import type { Position } from "../../src/core/position.ts";
+import { encodeSessionPosition } from "../../src/core/session_position.ts";
 import { readReceiverTls } from "../../src/fluentd/credentials.ts";
 import { FluentdLanes, FluentdSink } from "../../src/fluentd/fluentd_sink.ts";
 import { forwardStream } from "../../src/pipeline/forward_stream.ts";
@@ -16,6 +17,7 @@ import type { AuthConnection } from "../../src/teleport/auth_connection.ts";
 import { listChunks } from "../../src/teleport/chunk_list.ts";
 import { ChunkStream } from "../../src/teleport/chunk_stream.ts";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
+import { SessionStream } from "../../src/teleport/session_stream.ts";
 import { connect, createLogStream } from "./log_source.ts";
 import { ignoreAll } from "./ignore_all.ts";
 import type { Part, PartResult } from "./part.ts";
@@ -24,6 +26,8 @@ const DAY_MS = 86_400_000;
 /** The connection of the program; what is received is dropped. */
 const NOWHERE = new AbortController().signal;
 const MEGABYTE = 1024 * 1024;
+/** Of a recording. */
+const BEGINNING = { index: 0, uploadMs: 0, attempts: 0, dueMs: 0 };
 
 /** Reads everything by the program's own connection and looks into nothing. */
 async function receiveOnly(part: Part): Promise<number> {
@@ -33,6 +37,16 @@ async function receiveOnly(part: Part): Promise<number> {
     for await (const { chunk, date } of listAll(part, connection)) {
       const request = { date: { seconds: BigInt(Date.parse(date) / 1000) }, chunk, cursor: "" };
       const batches = connection.auditLog.exportUnstructuredEvents(request, { timeoutMs: 0 });
+      for await (const batch of batches) count += batch.length;
+    }
+    return count;
+  }
+  if (part.mode === "sessions") {
+    for (const sessionId of part.sessionIds!) {
+      const request = { sessionId, startIndex: 0 };
+      const batches = connection.auditLog.streamUnstructuredSessionEvents(request, {
+        timeoutMs: 0,
+      });
       for await (const batch of batches) count += batch.length;
     }
     return count;
@@ -114,9 +128,15 @@ async function* streams(
     const stream = createLogStream(part, connection);
     return yield { stream, position: encodeLogPosition(startOfLog(part.startMs)) };
   }
+  const { auditLog } = connection;
+  for (const sessionId of part.mode === "sessions" ? part.sessionIds! : []) {
+    const stream = new SessionStream({ auditLog, clock: systemClock, sessionId });
+    yield { stream, position: encodeSessionPosition(BEGINNING) };
+  }
+  if (part.mode === "sessions") return;
   for await (const { chunk, date } of listAll(part, connection)) {
     const stream = new ChunkStream({
-      auditLog: connection.auditLog,
+      auditLog,
       clock: systemClock,
       date,
       chunk,

@@ -8,7 +8,7 @@ import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { fileURLToPath } from "node:url";
 import { Meter } from "./meter.ts";
-import type { Part, PartResult } from "./part.ts";
+import type { Mode, Part, PartResult } from "./part.ts";
 
 const DENOW = fileURLToPath(new URL("../../scripts/denow", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
@@ -24,23 +24,44 @@ export interface Measurement extends PartResult {
   readonly peakRssMegabytes: number;
 }
 
-/** Starts authpeer with so many events of one day. */
+/** A running source, and how many events it has for the mode. */
+export interface Source {
+  readonly authpeer: Authpeer;
+  readonly events: number;
+  readonly sessionIds: readonly string[];
+}
+
+/** Recordings as large as those of an hour of work. */
+const SESSION_EVENTS = 5000;
+
+/** Starts authpeer with so many events of one day, or of recordings. */
 export async function startSource(
   folder: string,
-  options: { mode: "paged" | "bulk"; events: number; chunkEvents?: number },
-): Promise<Authpeer> {
+  options: { mode: Mode; events: number; chunkEvents?: number },
+): Promise<Source & AsyncDisposable> {
+  const { chunkEvents, events, mode } = options;
   await Deno.mkdir(folder, { recursive: true });
-  return await startAuthpeer({
+  const sessions = mode === "sessions" ? Math.ceil(events / SESSION_EVENTS) : 0;
+  const authpeer = await startAuthpeer({
     dir: folder,
     flags: {
-      mode: options.mode === "paged" ? "legacy" : "bulk",
+      mode: mode === "bulk" ? "bulk" : "legacy",
       bench: true,
-      events: options.events,
+      events: mode === "sessions" ? sessions : events,
       days: 1,
-      ...(options.chunkEvents === undefined ? {} : { "chunk-events": options.chunkEvents }),
+      sessions,
+      "session-events": SESSION_EVENTS,
+      ...(chunkEvents === undefined ? {} : { "chunk-events": chunkEvents }),
     },
     journal: false,
   });
+  const recordings = await authpeer.control<{ sid: string; events: number }[]>("/sessions");
+  return {
+    authpeer,
+    events: authpeer.ready.events + recordings.reduce((sum, { events }) => sum + events, 0),
+    sessionIds: recordings.map(({ sid }) => sid),
+    [Symbol.asyncDispose]: () => authpeer[Symbol.asyncDispose](),
+  };
 }
 
 /** Starts the receiver that counts nothing and costs little. */
@@ -74,16 +95,17 @@ export async function startFluentdReceiver(
 
 /** What a part needs to know of the peers. */
 export function partOf(
-  source: Authpeer,
+  { authpeer, sessionIds }: Source,
   receiver: Receiver,
   part: Pick<Part, "part" | "mode" | "pageSize">,
 ): Part {
   const { files } = receiver;
   return {
     ...part,
-    address: source.address,
-    identity: source.file("identity"),
-    startMs: Date.parse(source.ready.start),
+    address: authpeer.address,
+    identity: authpeer.file("identity"),
+    startMs: Date.parse(authpeer.ready.start),
+    sessionIds,
     receiver: {
       url: receiver.url("/bench.log"),
       authority: files.authority,
@@ -115,18 +137,18 @@ export async function measureLoad(part: Part & { requests: number }): Promise<Me
  * it begins to read to its end.
  */
 export async function measureProgram(
-  source: Authpeer,
+  { authpeer, events }: Source,
   receiver: Receiver,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Measurement> {
   await using folder = await temporaryFolder();
   const config = await writeSettings({
     folder: folder.path,
-    address: source.address,
-    identity: source.file("identity"),
+    address: authpeer.address,
+    identity: authpeer.file("identity"),
     url: (path) => receiver.url(path),
     files: receiver.files,
-    extra: { "start-time": `"${source.ready.start}"`, ...settings },
+    extra: { "start-time": `"${authpeer.ready.start}"`, ...settings },
   });
   await using program = startProgram({
     args: ["start", "--config", config, "--exit-on-last-event"],
@@ -141,7 +163,7 @@ export async function measureProgram(
   if (code !== 0) throw new Error(`The program ended with ${code}: ${program.stderr.join("\n")}`);
   const { cpuSeconds, peakRssMegabytes } = meter.usage;
   return {
-    events: source.ready.events,
+    events,
     seconds,
     cpuSeconds: cpuSeconds - before.cpuSeconds,
     peakRssMegabytes,
