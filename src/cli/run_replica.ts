@@ -25,6 +25,8 @@ export interface ReplicaInput {
   readonly server: KvConnection;
 }
 
+/** Length of what tells one lease of a replica from another, behind its name. */
+const ID_SUFFIX = 9;
 /** Longest part of a name that is used: it is part of a key. */
 const MAX_NAME = 100;
 
@@ -95,9 +97,8 @@ class Replica {
       await this.#forward(lease);
       return "ended";
     } catch (error) {
-      const isOver = this.#parts.stop.aborted || !lease.lost.aborted;
-      if (isOver || !(error instanceof Fault)) throw error;
-      return "lost";
+      if (!lease.lost.aborted || !(error instanceof Fault)) throw error;
+      return this.#parts.stop.aborted ? "ended" : "lost";
     } finally {
       if (lease.lost.aborted && !this.#parts.stop.aborted) {
         const { message } = lease.lost.reason as Fault;
@@ -122,7 +123,7 @@ class Replica {
     };
     const lease = await waitForStore(() => {
       // A try whose answer did not come may have left a lease behind, which nobody renews.
-      const id = `${this.#name}-${crypto.randomUUID().slice(0, 8)}`;
+      const id = `${this.#name}-${crypto.randomUUID().slice(1 - ID_SUFFIX)}`;
       return ReplicaLease.take({
         connection,
         clock,
@@ -174,10 +175,9 @@ class Replica {
         this.#role = "follower";
         this.#leaderId = leaderId;
         status.follows();
-        const leader = lease.replicas.find(({ id }) => id === leaderId)?.name ?? leaderId;
         logger.info("Following: another replica reads the audit log", {
           replica: this.#name,
-          leader,
+          leader: leaderId.slice(0, -ID_SUFFIX),
         });
       },
     });

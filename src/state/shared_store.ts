@@ -49,7 +49,7 @@ export class SharedStore implements PositionStore, StreamSharing {
     this.#store = new KvPositionStore(options.connection, {
       guard: (streamId) => this.#guard(streamId),
       keysWith: (streamId) => {
-        const key = options.claims.keyOf(streamId);
+        const key = isKeptWithoutPosition(streamId) ? undefined : options.claims.keyOf(streamId);
         return key === undefined ? [] : [key];
       },
     });
@@ -153,7 +153,9 @@ export class SharedStore implements PositionStore, StreamSharing {
         throw error;
       }
     }
-    for (const id of forgotten) claims.forgotten(id);
+    for (const id of forgotten) {
+      if (!isKeptWithoutPosition(id)) claims.forgotten(id);
+    }
   }
 
   /** Whether an earlier try of the same write has come through, and took the claims with it. */
@@ -164,4 +166,9 @@ export class SharedStore implements PositionStore, StreamSharing {
     const [ours, ...positions] = await db.read([fence.key, ...keys]);
     return ours!.version === fence.version && positions.every(({ value }) => value === undefined);
   }
+}
+
+/** Who leads does so also while the log is read by chunks, and has no position of its own. */
+function isKeptWithoutPosition(streamId: string): boolean {
+  return streamId === LEADER_STREAM;
 }

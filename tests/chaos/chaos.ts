@@ -5,6 +5,7 @@ import { drawSchedule, formatSchedule, type Schedule, type ScheduleOptions } fro
 import { kindOf } from "./step.ts";
 import { killInARow, soak } from "./long_schedules.ts";
 import { observeResources } from "./observe_resources.ts";
+import { playReplicas } from "./replicas/play_replicas.ts";
 
 const USAGE = `Usage: scripts/chaos [OPTION]…
 
@@ -22,6 +23,9 @@ the faults, and judges whether every promise of docs/delivery.md was kept.
   --keep FOLDER               write what the program said in failed seeds to this folder
   --soak MINUTES              one long run with faults, judged by memory, open files and lag
   --kill-in-a-row N           kill -9 and restart N times in a row
+  --replicas N                so many replicas on denokv (DENOKV, AUTHPEER): they crash, stand still and
+                              lose the store; never two may lead, and each takeover is timed
+  --default-lease             with --replicas, leases of 15 s in all seeds, and not in each tenth alone
 `;
 
 function write(line: string): void {
@@ -44,6 +48,8 @@ async function main(args: readonly string[]): Promise<number> {
       keep: { type: "string" },
       soak: { type: "string" },
       "kill-in-a-row": { type: "string" },
+      replicas: { type: "string" },
+      "default-lease": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -60,6 +66,19 @@ async function main(args: readonly string[]): Promise<number> {
   const seeds = parseSeeds(values.seeds);
   const patience = Number(values.patience);
   const [soakMinutes, kills] = [values.soak, values["kill-in-a-row"]].map(Number);
+  if (values.replicas !== undefined) {
+    return await playReplicas({
+      seeds,
+      replicas: Number(values.replicas),
+      defaultLease: values["default-lease"],
+      patience,
+      jobs: Number(values.jobs),
+      print: values.print,
+      endMs: performance.now() + Number(values.minutes ?? Infinity) * 60_000,
+      keep: values.keep,
+      write,
+    });
+  }
   if (values.print) {
     for (const seed of seeds) write(formatSchedule(drawSchedule(seed, options)));
     return 0;
