@@ -17,10 +17,12 @@ export interface Sinks {
 
 /** The sinks of the run share their lanes. */
 export function createSinks(
-  input: Pick<ForwardLogInput, "clock" | "config" | "logger" | "receiverTls">,
+  input:
+    & Pick<ForwardLogInput, "clock" | "config" | "logger" | "receiverTls">
+    & Partial<Pick<ForwardLogInput, "network">>,
   cleanup: DisposableStack,
 ): Sinks {
-  const { clock, config, logger, receiverTls } = input;
+  const { clock, config, logger, network, receiverTls } = input;
   const limits = { maxEvents: config.fluentdBatchEvents, maxBytes: MAX_BODY_BYTES };
   if (config.dryRun) return { sinkFor: () => new DryRunSink(limits), useTls: () => {} };
   const lanes = cleanup.use(
@@ -30,6 +32,7 @@ export function createSinks(
       timeoutMs: config.fluentdTimeoutMs,
       clock,
       logger,
+      ...(network === undefined ? {} : { findHttpProxy: network.findHttpProxy }),
       maxLanes: config.fluentdMaxConnections || config.concurrency * 2,
     }),
   );

@@ -2,7 +2,9 @@ import type { LoadedConfig } from "../config/load_config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
+import type { Route, TeleportNetwork } from "../teleport/routes/route.ts";
 import type { CliInput } from "./run_cli.ts";
+import { readTeleportNetwork } from "./teleport_network.ts";
 
 /** What the checks of one run learn, each for those that need it. */
 export interface DoctorFacts {
@@ -11,6 +13,8 @@ export interface DoctorFacts {
   /** The settings; set by the first check, without which no other runs. */
   loaded?: LoadedConfig;
   credentials?: TeleportCredentials;
+  /** The way to Teleport that was found. */
+  route?: Route;
   receiverTls?: ReceiverTls;
   /** Whether the audit log could be read. */
   mayReadEvents?: boolean;
@@ -26,4 +30,9 @@ export interface DoctorFacts {
 export function configOf({ loaded }: DoctorFacts): LoadedConfig["config"] {
   if (loaded === undefined) throw new TypeError("Cannot check without settings");
   return loaded.config;
+}
+
+/** The network between here and the peers. */
+export function networkOf({ input }: DoctorFacts): TeleportNetwork {
+  return readTeleportNetwork(input.env);
 }

@@ -5,7 +5,7 @@ import { type Finding, findingOfFault, ok } from "../core/finding.ts";
 import { inspectReceiverCredentials } from "../fluentd/receiver_credential_facts.ts";
 import { probeReceiverPost } from "../fluentd/receiver_post.ts";
 import { probeReceiver } from "../fluentd/receiver_probe.ts";
-import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import { configOf, type DoctorFacts, networkOf } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 import { VERSION } from "./version.ts";
 
@@ -30,10 +30,11 @@ export function fluentdChecks(facts: DoctorFacts): readonly Check[] {
       needs: ["fluentd-server"],
       async run(signal) {
         const url = configOf(facts).fluentdUrl;
+        const { findHttpProxy } = networkOf(facts);
         const userAgent = `teleport-event-handler/${VERSION}`;
         const startMs = facts.clock.nowMs();
         const { dateMs, finding } = await probeReceiverPost(
-          { url, tls: facts.receiverTls!, userAgent, clock: facts.clock },
+          { url, tls: facts.receiverTls!, userAgent, clock: facts.clock, findHttpProxy },
           signal,
         );
         if (dateMs !== undefined) {
@@ -72,16 +73,17 @@ async function checkCredentials(facts: DoctorFacts): Promise<Finding> {
   }
 }
 
-function probe(
+async function probe(
   facts: DoctorFacts,
   setting: "fluentd.url" | "fluentd.session-url",
   signal: AbortSignal,
 ): Promise<Finding> {
   const { fluentdSessionUrl, fluentdUrl } = configOf(facts);
-  return probeReceiver({
+  return await probeReceiver({
     url: setting === "fluentd.url" ? fluentdUrl : fluentdSessionUrl,
     setting,
     tls: facts.receiverTls!,
+    findHttpProxy: networkOf(facts).findHttpProxy,
     nowMs: facts.clock.nowMs(),
   }, signal);
 }

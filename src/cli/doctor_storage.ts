@@ -12,7 +12,7 @@ import { probeStorage } from "../state/storage_probe.ts";
 import { createAuthConnection } from "../teleport/auth_connection.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { describeLogPosition } from "../teleport/position_facts.ts";
-import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import { configOf, type DoctorFacts, networkOf } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { openQuarantine } from "./open_quarantine.ts";
@@ -92,6 +92,8 @@ async function checkPosition(
   using cleanup = new DisposableStack();
   const connection = createAuthConnection({
     ...configOf(facts).teleportAddr,
+    network: networkOf(facts),
+    route: facts.route,
     credentials: facts.credentials ?? { key: "", certificate: "", authorities: [] },
   });
   cleanup.use(connection);

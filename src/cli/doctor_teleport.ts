@@ -1,10 +1,10 @@
 import { type AuthConnection, createAuthConnection } from "../teleport/auth_connection.ts";
 import { probeEventRead, probeExportMode, probePing } from "../teleport/auth_probe.ts";
-import { probeAuthServer } from "../teleport/auth_server_finding.ts";
 import { inspectTeleportCredentials } from "../teleport/credential_facts.ts";
 import type { TeleportCredentials } from "../teleport/credentials.ts";
+import { probeRoute } from "../teleport/route_finding.ts";
 import { credentialPathsOf } from "./credential_paths.ts";
-import { configOf, type DoctorFacts } from "./doctor_facts.ts";
+import { configOf, type DoctorFacts, networkOf } from "./doctor_facts.ts";
 import type { Check } from "./doctor_run.ts";
 
 /** Checks of the way to Teleport and of what the user may do there. */
@@ -29,14 +29,18 @@ export function teleportChecks(facts: DoctorFacts): readonly Check[] {
       name: "teleport-server",
       subject: "Teleport server",
       needs: ["teleport-credentials"],
-      run(signal) {
+      limitMs: 16_000,
+      async run(signal) {
         const { teleportAddr, teleportIdentity } = configOf(facts);
-        return probeAuthServer({
-          ...teleportAddr,
+        const { finding, route } = await probeRoute({
+          address: teleportAddr,
           credentials: credentialsOf(facts),
+          network: networkOf(facts),
+          clock: facts.clock,
           authoritySetting: teleportIdentity === undefined ? "teleport.ca" : "the identity",
-          nowMs: nowMs(),
         }, signal);
+        if (route !== undefined) facts.route = route;
+        return finding;
       },
     },
     {
@@ -78,6 +82,8 @@ async function withConnection<T>(
   using connection = createAuthConnection({
     ...configOf(facts).teleportAddr,
     credentials: credentialsOf(facts),
+    network: networkOf(facts),
+    route: facts.route,
   });
   return await use(connection);
 }

@@ -24,6 +24,8 @@ import { requirePeers } from "./require_peers.ts";
 import { runReplica } from "./run_replica.ts";
 import { runStreams } from "./run_streams.ts";
 import { settleGoState } from "./settle_go_state.ts";
+import type { TeleportNetwork } from "../teleport/routes/route.ts";
+import { tellOfRoute } from "./tell_of_route.ts";
 import { tellOfCut, tellOfUnstored } from "./tell_of_cut.ts";
 import { watchRun } from "./watch_run.ts";
 import { watchServerTime } from "./watch_server_time.ts";
@@ -37,6 +39,8 @@ export interface ForwardLogInput extends Pick<Forwarding, "stop" | "abort"> {
   readonly credentials: TeleportCredentials;
   readonly receiverTls: ReceiverTls;
   readonly diagnostics: Diagnostics;
+  /** The network between here and the peers. */
+  readonly network: TeleportNetwork;
 }
 
 const GOODBYE_MS = 20;
@@ -72,6 +76,8 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
     ...config.teleportAddr,
     credentials,
     callTimeoutMs: config.teleportTimeoutMs,
+    network: input.network,
+    onRoute: (route) => tellOfRoute(route, { logger, status }),
   }));
   const sinks = createSinks(input, cleanup);
   const credentialWatch = new CredentialWatch(input);

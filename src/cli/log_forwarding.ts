@@ -279,7 +279,8 @@ function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
 function toStartFault(error: unknown, address: Config["teleportAddr"]): unknown {
   if (!(error instanceof Fault) || error.kind !== "unavailable") return error;
   return new Fault("unavailable", `No answer from ${formatAddress(address)}: ${error.message}`, {
-    hint: error.hint ?? "Check that teleport.addr names the auth server, and that it runs",
+    hint: error.hint ??
+      "Check that teleport.addr names the auth server or a proxy, and that it runs",
     cause: error,
   });
 }

@@ -1,7 +1,22 @@
+import { HTTP_PROXY_VARIABLES } from "../core/http_proxy.ts";
+import { UPGRADE_VARIABLE } from "../teleport/routes/upgrade_override.ts";
+import { AUTHORITIES_VARIABLE } from "../teleport/routes/web_authorities.ts";
 import { ENVIRONMENT_NAMES, NEAR_ENVIRONMENT_NAMES } from "../config/setting_names.ts";
 
+/** By which the runtime would go of its own accord: to this machine too, and by other rules. */
+const RUNTIME_PROXY_VARIABLES = [...HTTP_PROXY_VARIABLES, "ALL_PROXY", "all_proxy"];
+
 /** What is read of the environment besides settings. scripts/permissions has these names too. */
-const SYSTEM_NAMES = ["HOME", "USERPROFILE", "TERM", "NO_COLOR", "OTEL_DENO"] as const;
+const SYSTEM_NAMES = [
+  "HOME",
+  "USERPROFILE",
+  "TERM",
+  "NO_COLOR",
+  "OTEL_DENO",
+  AUTHORITIES_VARIABLE,
+  UPGRADE_VARIABLE,
+  ...RUNTIME_PROXY_VARIABLES,
+] as const;
 
 /**
  * Every variable that is looked at. The environment as a whole cannot be asked for: it may hold the
@@ -18,5 +33,6 @@ export function readProcessEnvironment(): { readonly [name: string]: string } {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
+  for (const name of RUNTIME_PROXY_VARIABLES) Deno.env.delete(name);
   return env;
 }

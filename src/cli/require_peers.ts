@@ -6,6 +6,7 @@ import { limitTime } from "../core/limit_time.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { endpointOf, probeReceiver } from "../fluentd/receiver_probe.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
+import type { TeleportNetwork } from "../teleport/routes/route.ts";
 import { probeBulkExport } from "../teleport/chunk_list.ts";
 
 /** Whom to reach, and with what. */
@@ -14,6 +15,8 @@ export interface RequirePeersInput {
   readonly clock: Clock;
   readonly connection: Pick<AuthConnection, "auditLog">;
   readonly receiverTls: ReceiverTls;
+  /** The network between here and the peers. @default {without HTTP proxies} */
+  readonly network?: Pick<TeleportNetwork, "findHttpProxy">;
   readonly stop: AbortSignal;
 }
 
@@ -66,7 +69,7 @@ async function findTeleportProblem(input: RequirePeersInput): Promise<string | u
 }
 
 async function findReceiverProblem(
-  { clock, config, receiverTls, stop }: RequirePeersInput,
+  { clock, config, network, receiverTls, stop }: RequirePeersInput,
   setting: UrlSetting,
 ): Promise<string | undefined> {
   const url = setting === "fluentd.url" ? config.fluentdUrl : config.fluentdSessionUrl;
@@ -74,7 +77,10 @@ async function findReceiverProblem(
   const timeoutMs = config.fluentdTimeoutMs;
   using limit = limitTime({ clock, timeoutMs, stop });
   const nowMs = clock.nowMs();
-  const finding = await probeReceiver({ url, setting, tls: receiverTls, nowMs }, limit.signal);
+  const finding = await probeReceiver(
+    { url, setting, tls: receiverTls, nowMs, ...network },
+    limit.signal,
+  );
   if (finding.status !== "failed") return undefined;
   return [`${at}: ${finding.text}`, finding.advice].filter((part) => part !== undefined).join(". ");
 }

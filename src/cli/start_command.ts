@@ -25,6 +25,7 @@ import { listenForStop } from "./stop_signals.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { PROGRAM } from "./usage.ts";
 import { formatVersion } from "./version.ts";
+import { readTeleportNetwork, requireHttpProxies } from "./teleport_network.ts";
 import { warnOfOpenFiles } from "./warn_of_open_files.ts";
 
 /**
@@ -53,6 +54,8 @@ export async function runStart(input: CliInput): Promise<number> {
   await warnOfOpenFiles(logger, loaded);
   try {
     const credentials = await readCredentials(config);
+    const network = readTeleportNetwork(input.env);
+    requireHttpProxies(config, network);
     return await runUntilStopped({
       signals,
       shutdownMs: config.shutdownTimeoutMs,
@@ -77,6 +80,7 @@ export async function runStart(input: CliInput): Promise<number> {
           logger,
           clock: systemClock,
           pid: input.pid,
+          network,
           ...credentials,
           stop: signals.stop,
           abort,

@@ -3,17 +3,19 @@ import { InvalidValue } from "./invalid_value.ts";
 
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^\[\]:]+))(?::([^:]*))?$/;
 const HOST = /^(?=.*[\p{L}\p{N}])[\p{L}\p{N}._-]+$/u;
+/** Port of the auth server, which stands for all where the port is found out later. */
+const AUTH_PORT = 3025;
 const HINT = "Write it like auth.example.com:3025, or [2001:db8::1]:3025";
 
 /**
- * Parses "host:port", "[ipv6]:port" or a host alone, for which the port `defaultPort` is assumed and
- * `notice` told. A leading "https://" is removed, and told likewise.
+ * Parses "host:port", "[ipv6]:port" or a host alone, for which the port `defaultPort` is assumed, or left
+ * to be searched, and `notice` told. A leading "https://" is removed, and told likewise.
  *
  * @throws {InvalidValue} If it is no such address.
  */
 export function parseAddress(
   text: string,
-  defaultPort: number,
+  defaultPort: number | "search",
   notice: (text: string) => void,
 ): HostPort {
   let rest = text;
@@ -34,9 +36,13 @@ export function parseAddress(
   }
   const host = ipv6 ?? name;
   if (host === undefined) throw new InvalidValue("Not a host and a port", HINT);
+  if (port === undefined && defaultPort === "search") {
+    notice("No port is given; 443, 3080 and 3025 are tried");
+    return { host, port: AUTH_PORT, isPortAssumed: true };
+  }
   if (port === undefined) {
     notice(`No port is given; ${defaultPort} is assumed`);
-    return { host, port: defaultPort };
+    return { host, port: defaultPort as number };
   }
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
     throw new InvalidValue("The port is not a number from 1 to 65535", HINT);
@@ -45,6 +51,7 @@ export function parseAddress(
 }
 
 /** Formats an address as "host:port", with brackets around an IPv6 address. */
-export function formatAddress({ host, port }: HostPort): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+export function formatAddress({ host, isPortAssumed, port }: HostPort): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return isPortAssumed === true ? name : `${name}:${port}`;
 }

@@ -6,6 +6,8 @@ export interface HostPort {
   readonly host: string;
   /** TCP port. */
   readonly port: number;
+  /** None was given, and it is to be found out; `port` names the folder of the state then. */
+  readonly isPortAssumed?: true;
 }
 
 type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`

@@ -111,8 +111,8 @@ export interface TimeSetting extends SettingBase {
 /** A host and a port. */
 export interface AddressSetting extends SettingBase {
   readonly kind: "address";
-  /** Port assumed when none is given. */
-  readonly defaultPort: number;
+  /** Port assumed when none is given; `search` where it is found out. */
+  readonly defaultPort: number | "search";
   /** What is said of a value that is none, in place of an address of Teleport. */
   readonly hint?: string;
 }

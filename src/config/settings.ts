@@ -46,8 +46,9 @@ export const SETTINGS = {
     kind: "address",
     group: "Teleport",
     default: "localhost:3025",
-    defaultPort: 3025,
-    doc: "Host and port of the Teleport auth server",
+    defaultPort: "search",
+    doc:
+      "Host and port of a Teleport auth server or proxy; without a port, 443, 3080 and 3025 are tried",
   },
   "teleport-identity": {
     kind: "path",

@@ -111,6 +111,8 @@ export interface RunSnapshot extends RunFacts {
   readonly nowMs: number;
   readonly startedAtMs: number;
   readonly phase: "starting" | "forwarding" | "stopping";
+  /** By which way Teleport is reached, in words; undefined until it was. */
+  readonly route: string | undefined;
   /** How the audit log is read; undefined until Teleport has said what it can. */
   readonly mode: "paged" | "bulk" | undefined;
 

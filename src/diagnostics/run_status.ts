@@ -49,6 +49,7 @@ export class RunStatus implements RunObserver {
   readonly #queues = new Map<string, { readonly events: number; readonly bytes: number }>();
   readonly #commits = { stored: 0, failed: 0 };
   #phase: RunSnapshot["phase"] = "starting";
+  #route: string | undefined;
   #mode: RunSnapshot["mode"];
   #lastEvent: LastEvent | undefined;
   #lastDeliveredAtMs: number | undefined;
@@ -99,6 +100,11 @@ export class RunStatus implements RunObserver {
     this.#answered();
     // What failed in the other way is no trouble of this one.
     for (const streamId of LOG_STREAMS) this.recovered(streamId, "source");
+  }
+
+  /** The way by which Teleport is reached, in words. */
+  useRoute(route: string): void {
+    this.#route = route;
   }
 
   /** No more is read; what is under way may finish. */
@@ -282,6 +288,7 @@ export class RunStatus implements RunObserver {
       nowMs: moment.nowMs,
       startedAtMs: this.#startedAtMs,
       phase: this.#phase,
+      route: this.#route,
       mode: this.#mode,
       events: { log: copyCounts(this.#events.log), session: copyCounts(this.#events.session) },
       deliveredPerMinute: this.#minutes.list(moment.monotonicMs),

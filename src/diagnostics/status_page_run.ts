@@ -29,11 +29,12 @@ export function renderAttention(report: StatusReport): Markup {
 export function renderRoute(report: StatusReport): Markup {
   const { inFlightEvents, isDryRun, logUrl, mode, queue, sessions, teleport } = report;
   const way = mode === undefined ? "no answer yet" : WAYS[mode];
+  const route = report.route === undefined ? undefined : markup`<br>${report.route}`;
   return markup`<section class="card" aria-label="From where to where">
 <ol class="route">
 <li><p class="name">Teleport</p>
 <p class="address">${teleport}</p>
-<p class="note">${describePeer(report, "source") ?? way}</p></li>
+<p class="note">${describePeer(report, "source") ?? way}${route}</p></li>
 ${ARROW}
 <li><p class="name">Event handler</p>
 <p class="address">${formatNumberOf(queue.events, "event")} waiting</p>

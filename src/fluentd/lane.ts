@@ -2,7 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AuditEvent } from "../core/event.ts";
+import type { FindHttpProxy } from "../core/http_proxy.ts";
+import { toHttpClientProxy } from "../tls/http_client_proxy.ts";
 import { probeBodySize } from "./body_size_probe.ts";
+import { destinationOf } from "./destination.ts";
 import { classifyNetworkError, describeNetworkError } from "./network_fault.ts";
 import { RequestBody } from "./request.ts";
 import { classifyResponse } from "./response.ts";
@@ -23,6 +26,8 @@ export interface LaneOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Says by which HTTP proxy a destination is reached. @default {by none} */
+  readonly findHttpProxy?: FindHttpProxy;
 }
 
 /** Below Fluentd's keepalive_timeout of 10 s, so that its side is not the one to close. */
@@ -47,6 +52,8 @@ export class Lane implements Disposable {
   #client: Deno.HttpClient | undefined;
   /** The certificates that the client was made with; others may have come while it is in use. */
   #clientTls: ReceiverTls | undefined;
+  /** The host that the client was made for; another may lie behind a proxy, or before it. */
+  #clientOrigin: string | undefined;
   #isPosting = false;
   #lastUsedMs = 0;
 
@@ -114,7 +121,9 @@ export class Lane implements Disposable {
     if (delivery.kind !== "retry" || isTimeout(error) || body.length < MIN_LARGE_BYTES) {
       return delivery;
     }
-    const { timeoutMs, userAgent } = this.#options;
+    const { findHttpProxy, timeoutMs, userAgent } = this.#options;
+    // The question is put to the receiver itself, on a connection of its own.
+    if (findHttpProxy?.(destinationOf(url)) !== undefined) return delivery;
     const probe = { url, bytes: body.length, tls: this.#tls, userAgent, timeoutMs };
     return await probeBodySize(probe, signal) ?? delivery;
   }
@@ -125,7 +134,9 @@ export class Lane implements Disposable {
     signal: AbortSignal,
   ): Promise<Delivery> {
     const { timeoutMs, userAgent, clock } = this.#options;
-    const client = this.#client ??= this.#createClient();
+    const { origin } = new URL(url);
+    if (this.#clientOrigin !== origin) this.#discardClient();
+    const client = this.#client ??= this.#createClient(origin);
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", "user-agent": userAgent },
@@ -148,9 +159,11 @@ export class Lane implements Disposable {
     });
   }
 
-  #createClient(): Deno.HttpClient {
+  #createClient(origin: string): Deno.HttpClient {
     this.#clientTls = this.#tls;
+    this.#clientOrigin = origin;
     return Deno.createHttpClient({
+      ...toHttpClientProxy(this.#options.findHttpProxy?.(destinationOf(origin))),
       ...this.#tls.client,
       caCerts: [...this.#tls.caCerts],
       poolMaxIdlePerHost: 1,
@@ -162,6 +175,7 @@ export class Lane implements Disposable {
     this.#client?.close();
     this.#client = undefined;
     this.#clientTls = undefined;
+    this.#clientOrigin = undefined;
   }
 }
 

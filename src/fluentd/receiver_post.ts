@@ -1,7 +1,10 @@
 import { failed, type Finding, ok, warning } from "../core/finding.ts";
 import type { Clock } from "../core/clock.ts";
 import type { FaultKind } from "../core/fault.ts";
+import type { FindHttpProxy } from "../core/http_proxy.ts";
 import { probeTls } from "../tls/tls_probe.ts";
+import { toHttpClientProxy } from "../tls/http_client_proxy.ts";
+import { destinationOf } from "./destination.ts";
 import type { ReceiverTls } from "./lane.ts";
 import { classifyNetworkError } from "./network_fault.ts";
 import { endpointOf } from "./receiver_probe.ts";
@@ -11,6 +14,8 @@ import { classifyResponse } from "./response.ts";
 export interface ReceiverPostOptions {
   readonly url: string;
   readonly tls: ReceiverTls;
+  /** Says by which HTTP proxy a destination is reached. @default {by none} */
+  readonly findHttpProxy?: FindHttpProxy;
   readonly userAgent: string;
   readonly clock: Clock;
 }
@@ -58,8 +63,12 @@ export async function probeReceiverPost(
   }
 }
 
-async function post({ tls, url, userAgent }: ReceiverPostOptions, signal: AbortSignal) {
+async function post(
+  { findHttpProxy, tls, url, userAgent }: ReceiverPostOptions,
+  signal: AbortSignal,
+) {
   using client = Deno.createHttpClient({
+    ...toHttpClientProxy(findHttpProxy?.(destinationOf(url))),
     ...tls.client,
     caCerts: [...tls.caCerts],
     http2: false,
@@ -90,13 +99,14 @@ async function post({ tls, url, userAgent }: ReceiverPostOptions, signal: AbortS
  * after the handshake, and its word is lost where a request is on the way already.
  */
 async function judgeClosed(
-  { tls, url }: ReceiverPostOptions,
+  { findHttpProxy, tls, url }: ReceiverPostOptions,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
   const { client } = tls;
   const probe = await probeTls({
     ...endpointOf(url),
     authorities: tls.caCerts,
+    httpProxy: findHttpProxy?.(destinationOf(url)),
     client: client === undefined ? undefined : { certificate: client.cert, key: client.key },
     lingers: true,
   }, AbortSignal.any([signal, AbortSignal.timeout(LINGER_MS)]));

@@ -1,4 +1,6 @@
-import { failed, type Finding, ok, warning } from "../core/finding.ts";
+import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
+import { Fault } from "../core/fault.ts";
+import type { FindHttpProxy, HttpProxy } from "../core/http_proxy.ts";
 import { formatExpiry } from "../tls/certificate_facts.ts";
 import {
   findServerCertificateProblem,
@@ -7,6 +9,7 @@ import {
 import type { Endpoint } from "../tls/connect_problem.ts";
 import { probePlain } from "../tls/plain_probe.ts";
 import { probeTls, type TlsProbe } from "../tls/tls_probe.ts";
+import { destinationOf } from "./destination.ts";
 import type { ReceiverTls } from "./lane.ts";
 
 /** Which receiver to look at, and by what to judge. */
@@ -15,6 +18,8 @@ export interface ReceiverProbeOptions {
   /** Name of the setting that holds the URL. */
   readonly setting: "fluentd.url" | "fluentd.session-url";
   readonly tls: ReceiverTls;
+  /** Says by which HTTP proxy a destination is reached. @default {by none} */
+  readonly findHttpProxy?: FindHttpProxy;
   readonly nowMs: number;
 }
 
@@ -22,11 +27,8 @@ const SOON_MS = 14 * 86_400_000;
 
 /** Where a URL leads to. */
 export function endpointOf(url: string): Endpoint {
-  const { hostname, port, protocol } = new URL(url);
-  return {
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: Number(port || (protocol === "https:" ? 443 : 80)),
-  };
+  const { host, port } = destinationOf(url);
+  return { host, port };
 }
 
 /**
@@ -39,6 +41,16 @@ export async function probeReceiver(
 ): Promise<Finding> {
   const { nowMs, setting, tls: { caCerts, client }, url } = options;
   const { host, port } = endpointOf(url);
+  let httpProxy: HttpProxy | undefined;
+  try {
+    httpProxy = options.findHttpProxy?.(destinationOf(url));
+  } catch (error) {
+    if (error instanceof Fault) return findingOfFault(error);
+    throw error;
+  }
+  if (httpProxy !== undefined && new URL(url).protocol === "http:") {
+    return ok(`${host} port ${port} is asked for through the HTTP proxy ${httpProxy.label}`);
+  }
   if (new URL(url).protocol === "http:") {
     return await probePlainReceiver({ host, port }, options, signal);
   }
@@ -46,6 +58,7 @@ export async function probeReceiver(
     host,
     port,
     authorities: caCerts,
+    httpProxy,
     client: client === undefined ? undefined : { certificate: client.cert, key: client.key },
   }, signal);
   if (probe.kind !== "certificate") return findingOfNoCertificate(probe, options);
@@ -60,7 +73,10 @@ export async function probeReceiver(
   if (problem !== undefined) return findingOfProblem(problem, { host, setting });
   const notAfterMs = Date.parse(certificate.validTo);
   const until = formatExpiry(notAfterMs, nowMs);
-  const text = `At ${address} port ${port}; its certificate is good for ${host} until ${until}`;
+  const place = httpProxy === undefined
+    ? `At ${address} port ${port}`
+    : `At port ${port}, through the HTTP proxy ${httpProxy.label}`;
+  const text = `${place}; its certificate is good for ${host} until ${until}`;
   return notAfterMs - nowMs < SOON_MS
     ? warning(text, {
       advice: "Make a new one soon, and restart Fluentd: it reads it at start only",

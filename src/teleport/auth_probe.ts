@@ -6,6 +6,7 @@ import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts"
 import type { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
 import { readNewestEventTime } from "./newest_event.ts";
+import { OLDEST_MAJOR, parseMajor } from "./server_version.ts";
 
 /** The calls that are tried. */
 export type ProbedAuditLog = Pick<
@@ -14,8 +15,6 @@ export type ProbedAuditLog = Pick<
 >;
 
 const MINUTE_MS = 60_000;
-/** Oldest server that has the calls for events without types. */
-const OLDEST_MAJOR = 13;
 
 /** What cannot be tried without a trace in the audit log. */
 const UNTRIED = [
@@ -30,7 +29,7 @@ export async function probePing(
   try {
     const { ClusterName: cluster, ServerVersion: version } = await auth.ping({}, { signal });
     const text = `Teleport ${version || "of an unknown version"}, cluster '${cluster}'`;
-    return Number(/^\d+/.exec(version)?.[0] ?? OLDEST_MAJOR) < OLDEST_MAJOR
+    return parseMajor(version) < OLDEST_MAJOR
       ? failed("unsupported", `${text}: too old`, {
         advice: `Teleport ${OLDEST_MAJOR} or newer is needed`,
       })

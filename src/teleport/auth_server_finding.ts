@@ -19,7 +19,7 @@ export interface AuthServerProbeOptions {
 }
 
 const ADDRESS_ADVICE =
-  "teleport.addr must be the address of the auth server, as a rule with port 3025";
+  "teleport.addr must be the address of the auth server, as a rule with port 3025, or of a proxy";
 
 /** Alerts of servers that know neither the name nor the protocol of an auth server. */
 const OTHER_SERVICE = /fatal alert: (NoApplicationProtocol|Unrecogni[sz]edName)/i;
@@ -124,7 +124,7 @@ function findingOfProblem(
 }
 
 /** What a server says after the handshake is about our certificate. */
-function findingOfRejection(rejection: string): Finding {
+export function findingOfRejection(rejection: string): Finding {
   const details = [rejection];
   if (/fatal alert: CertificateExpired/.test(rejection)) {
     return failed("credentials", "The auth server says that our certificate has expired", {

@@ -11,8 +11,8 @@ const RETIREMENT_MS = 40_000;
 /** How connections are made. */
 export interface AuthSessionsOptions {
   readonly baseUrl: string;
-  /** Dials; it is asked again for each connection. */
-  readonly createConnection: () => TLSSocket;
+  /** Makes a connection, over which TLS is spoken already; it is asked again for each one. */
+  readonly openSocket: (signal: AbortSignal) => Promise<TLSSocket>;
   readonly clock: Clock;
 }
 
@@ -23,7 +23,14 @@ interface Generation {
   calls: number;
   /** Aborted when nothing of it is left. */
   readonly ended: AbortController;
+  /** The connection that is being made, for all calls that wait for it. */
+  opening: Promise<void> | undefined;
+  /** A connection that was made, and is not used yet. */
+  socket: TLSSocket | undefined;
 }
+
+/** Thrown within the library when it asks for a connection and none is made yet. */
+class SocketNeeded extends Error {}
 
 /**
  * The HTTP/2 connection under the calls to an auth server. When it is renewed, new calls go over a new
@@ -47,7 +54,7 @@ export class AuthSessions implements Disposable {
     const generation = this.#current;
     generation.calls++;
     try {
-      const stream = await generation.manager.request(...args);
+      const stream = await this.#request(generation, args);
       this.#prepare(stream.session);
       stream.once("close", () => this.#endCall(generation));
       return stream;
@@ -55,6 +62,32 @@ export class AuthSessions implements Disposable {
       this.#endCall(generation);
       throw error;
     }
+  }
+
+  /**
+   * The library asks for a connection where it cannot wait for it, so that its first try fails when
+   * there is none, and the second finds it made.
+   */
+  async #request(
+    generation: Generation,
+    args: Parameters<Http2SessionManager["request"]>,
+  ): ReturnType<Http2SessionManager["request"]> {
+    while (true) {
+      try {
+        return await generation.manager.request(...args);
+      } catch (error) {
+        if (!(error instanceof SocketNeeded)) throw error;
+        generation.opening ??= this.#open(generation).finally(() => generation.opening = undefined);
+        await generation.opening;
+      }
+    }
+  }
+
+  async #open(generation: Generation): Promise<void> {
+    const socket = await this.#options.openSocket(generation.ended.signal);
+    if (generation.ended.signal.aborted) socket.destroy();
+    generation.ended.signal.throwIfAborted();
+    generation.socket = socket;
   }
 
   /** Makes new connections from now on; nothing is dialled before it is needed. */
@@ -76,14 +109,25 @@ export class AuthSessions implements Disposable {
   }
 
   #createGeneration(): Generation {
-    const { baseUrl, createConnection } = this.#options;
     // No pings: this runtime sends them and never hears the answers, so that each would end a sound
     // connection. Dead ones are found by their silence (grpc_transport.ts).
-    const manager = new Http2SessionManager(baseUrl, {}, {
-      createConnection,
+    const manager = new Http2SessionManager(this.#options.baseUrl, {}, {
+      createConnection() {
+        const { socket } = generation;
+        generation.socket = undefined;
+        if (socket === undefined) throw new SocketNeeded();
+        return socket;
+      },
       settings: { initialWindowSize: RECEIVE_WINDOW_BYTES },
     });
-    return { manager, calls: 0, ended: new AbortController() };
+    const generation: Generation = {
+      manager,
+      calls: 0,
+      ended: new AbortController(),
+      opening: undefined,
+      socket: undefined,
+    };
+    return generation;
   }
 
   #endCall(generation: Generation): void {
@@ -93,7 +137,8 @@ export class AuthSessions implements Disposable {
 
   #end(generation: Generation, reason?: ConnectError): void {
     this.#retired.delete(generation);
-    generation.ended.abort();
+    generation.ended.abort(reason);
+    generation.socket?.destroy();
     generation.manager.abort(reason);
   }
 

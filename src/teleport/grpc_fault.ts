@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Fault, type FaultKind, formatError } from "../core/fault.ts";
 import { quotePeer } from "../core/quote_peer.ts";
+import { findTlsCause } from "./tls_causes.ts";
 
 /** What each gRPC code means for the handler (codes: the gRPC specification; evidence per row). */
 const KINDS: { readonly [code in Code]: FaultKind } = {
@@ -33,47 +34,6 @@ const NO_ANSWER: ReadonlySet<Code> = new Set([
   Code.Aborted,
 ]);
 
-/** Failures of the TLS handshake, by what Node's TLS reports or a part of OpenSSL's words. */
-const TLS_CAUSES: readonly {
-  readonly pattern: RegExp;
-  readonly message: string;
-  readonly hint: string;
-}[] = [
-  {
-    pattern: /SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UnknownIssuer|UNABLE_TO_GET_ISSUER|BadSignature/,
-    message: "the server's certificate is not signed by the cluster's certificate authority",
-    // The runtime says the same of a server's certificate that has expired.
-    hint: "The identity or teleport.ca belongs to another cluster, its authority was rotated, or " +
-      "the server's certificate has expired",
-  },
-  {
-    pattern: /ALTNAME_INVALID|NotValidForName/,
-    message: "the server's certificate is not that of a Teleport auth server",
-    hint: "teleport.addr must be the address of the auth server",
-  },
-  {
-    pattern: /CERTIFICATE_REQUIRED|CertificateRequired/,
-    message: "the server demands a client certificate and saw none",
-    hint: "Check the identity file",
-  },
-  {
-    pattern: /UNKNOWN_CA|UnknownCA|BAD_CERTIFICATE|BadCertificate|DECRYPT_ERROR|DecryptError/,
-    message: "the server does not accept the client certificate",
-    hint:
-      "The identity was signed by another cluster or before its authority was rotated; sign a new one",
-  },
-  {
-    pattern: /CERTIFICATE_EXPIRED|CertificateExpired|CERT_HAS_EXPIRED|Expired/,
-    message: "a certificate has expired",
-    hint: "Sign a new identity with tctl auth sign, and check the clock of this machine",
-  },
-  {
-    pattern: /InvalidContentType|WRONG_VERSION_NUMBER|corrupt message/,
-    message: "the server does not speak TLS",
-    hint: "teleport.addr must be the address of the auth server",
-  },
-];
-
 /**
  * Turns whatever a call to the auth server threw into a `Fault`. `call` says what was tried, such as
  * `read the audit log`. An abort of the caller's own `signal` is not a fault and must be rethrown by
@@ -81,6 +41,12 @@ const TLS_CAUSES: readonly {
  */
 export function toTeleportFault(call: string, error: unknown): Fault {
   if (error instanceof Fault) return error;
+  const inner = findFault(error);
+  if (inner !== undefined) {
+    const { hint, kind, message } = inner;
+    const extras = hint === undefined ? { cause: error } : { hint, cause: error };
+    return new Fault(kind, `Cannot ${call}: ${message}`, extras);
+  }
   const connectError = ConnectError.from(
     error instanceof Error ? error : new Error(formatError(error)),
   );
@@ -89,7 +55,7 @@ export function toTeleportFault(call: string, error: unknown): Fault {
   }`;
   // An answer of the server says nothing about the handshake, whatever its words.
   const isAnswer = !NO_ANSWER.has(connectError.code);
-  const tls = isAnswer ? undefined : TLS_CAUSES.find((row) => row.pattern.test(text));
+  const tls = isAnswer ? undefined : findTlsCause(text);
   if (tls !== undefined) {
     // Waiting alone does not heal it, though the other side may be the one to change something.
     return new Fault("denied", `Cannot ${call}: ${tls.message}`, {
@@ -108,6 +74,15 @@ export function toTeleportFault(call: string, error: unknown): Fault {
     ? "The role of the handler's user must allow list and read on event and session"
     : undefined;
   return new Fault(kind, message, hint === undefined ? { cause: error } : { hint, cause: error });
+}
+
+/** What our own part of the connection said, within what the library made of it. */
+function findFault(error: unknown): Fault | undefined {
+  let e = error;
+  for (let i = 0; i < 6 && e instanceof Error; i++, e = e.cause) {
+    if (e instanceof Fault) return e;
+  }
+  return undefined;
 }
 
 /** The `code` fields along the chain of causes. */

@@ -1,6 +1,9 @@
 import { X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { formatError } from "../core/fault.ts";
+import type { HttpProxy } from "../core/http_proxy.ts";
+import { HttpProxyError, openHttpTunnel } from "./http_tunnel.ts";
 import { type PlainAnswer, probePlain } from "./plain_probe.ts";
 import {
   type ConnectProblem,
@@ -20,6 +23,8 @@ export interface TlsProbeOptions extends Endpoint {
   readonly protocols?: readonly string[];
   /** Authorities to judge by, PEM; the well-known ones when empty. */
   readonly authorities: readonly string[];
+  /** The HTTP proxy that is asked for the connection. @default {none} */
+  readonly httpProxy?: HttpProxy | undefined;
   /** Our own certificate. */
   readonly client?: { readonly certificate: string; readonly key: string } | undefined;
   /**
@@ -60,7 +65,17 @@ export type TlsProbe =
  * closed without a handshake (`getpeername`, Errno::ENOTCONN).
  */
 export async function probeTls(options: TlsProbeOptions, signal: AbortSignal): Promise<TlsProbe> {
-  const result = await shakeHands(options, signal);
+  let tunnel: Socket | undefined;
+  try {
+    tunnel = options.httpProxy && await openHttpTunnel(options.httpProxy, options, signal);
+  } catch (error) {
+    if (!(error instanceof HttpProxyError)) throw error;
+    const { advice, message: text } = error;
+    return { kind: "unconnected", problem: { kind: "failed", text: capitalize(text), advice } };
+  }
+  const result = await shakeHands({ ...options, tunnel }, signal);
+  // What is asked in plain goes there without a proxy.
+  if (tunnel !== undefined) return result;
   if (result.kind !== "refused" || /fatal alert/i.test(result.text)) return result;
   if (signal.aborted) return { kind: "silent" };
   const answer = await probePlain(options, signal);
@@ -70,10 +85,13 @@ export async function probeTls(options: TlsProbeOptions, signal: AbortSignal): P
   return isPlain ? { kind: "plain", answer, text: result.text } : result;
 }
 
-function shakeHands(options: TlsProbeOptions, signal: AbortSignal): Promise<TlsProbe> {
+/** The same, perhaps over a connection that is there already. */
+type HandshakeOptions = TlsProbeOptions & { readonly tunnel: Socket | undefined };
+
+function shakeHands(options: HandshakeOptions, signal: AbortSignal): Promise<TlsProbe> {
   return new Promise((resolve) => {
     const socket = openSocket(options);
-    let connected = false;
+    let connected = options.tunnel !== undefined;
     let ending = false;
     let seen: (TlsProbe & { kind: "certificate" }) | undefined;
     const finish = (result: TlsProbe) => {
@@ -113,11 +131,11 @@ function shakeHands(options: TlsProbeOptions, signal: AbortSignal): Promise<TlsP
   });
 }
 
-function openSocket(options: TlsProbeOptions): TLSSocket {
-  const { authorities, client, host, port, protocols, serverName } = options;
+function openSocket(options: HandshakeOptions): TLSSocket {
+  const { authorities, client, host, port, protocols, serverName, tunnel } = options;
   return connect({
     host,
-    port,
+    ...(tunnel === undefined ? { port } : { socket: tunnel }),
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
     ...(authorities.length === 0 ? {} : { ca: [...authorities] }),
@@ -126,6 +144,10 @@ function openSocket(options: TlsProbeOptions): TLSSocket {
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
   });
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function describePeer(socket: TLSSocket, raw: Uint8Array): TlsProbe & { kind: "certificate" } {

@@ -275,7 +275,7 @@ const REMARKS: readonly (BaseChanges & {
   {
     title: "a Teleport host without a port",
     args: ["--teleport-addr=auth.test"],
-    notice: '--teleport-addr "auth.test": No port is given; 3025 is assumed',
+    notice: '--teleport-addr "auth.test": No port is given; 443, 3080 and 3025 are tried',
   },
   {
     title: "a Teleport address that begins with https",

@@ -50,6 +50,15 @@ for (const [text, formatted, count] of ADDRESSES) {
   });
 }
 
+Deno.test("parseAddress() leaves a port to be searched where that is asked for, and shows none", () => {
+  const notices: string[] = [];
+  const address = parseAddress("[::1]", "search", (notice) => notices.push(notice));
+  assert.deepEqual(address, { host: "::1", port: 3025, isPortAssumed: true });
+  assert.equal(formatAddress(address), "[::1]");
+  assert.equal(notices.length, 1);
+  assert.equal(parseAddress("a:3025", "search", () => {}).isPortAssumed, undefined);
+});
+
 const REDACTED: readonly (readonly [text: string, shown: string])[] = [
   ["https://a/b", "https://a/b"],
   ["https://me:pass@a/b", "https://***@a/b"],

@@ -20,6 +20,7 @@ export function sampleRun(changes: Partial<RunSnapshot> = {}): RunSnapshot {
     nowMs: SAMPLE_NOW_MS,
     startedAtMs: SAMPLE_NOW_MS - 3 * DAY_MS - 5 * 60 * MINUTE_MS,
     phase: "forwarding",
+    route: "directly at auth.example.com:3025",
     mode: "paged",
     events: {
       log: sampleCounts({ received: 1_234_890, delivered: 1_234_567, filtered: 320, refused: 3 }),
