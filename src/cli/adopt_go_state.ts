@@ -79,6 +79,7 @@ export function describeDamage({ file, instead, problem }: GoDamage): string {
 }
 
 async function isEmpty(store: PositionStore): Promise<boolean> {
+  if (await store.read("log") !== undefined || await store.read("bulk") !== undefined) return false;
   for await (const _ of store.list("")) return false;
   return true;
 }

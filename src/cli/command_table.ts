@@ -32,7 +32,28 @@ const JSON_FLAG: CommandFlag = { long: "--json", doc: "Print JSON" };
 const STATE_FLAG_ROWS: readonly CommandFlag[] = [
   JSON_FLAG,
   { long: "--all", doc: "Replay or drop all entries" },
-  { long: "--yes", doc: "Drop without asking" },
+  { long: "--go-layout", doc: "Export to, or import from, the files of the Go handler" },
+  { long: "--yes", doc: "Do it without asking" },
+];
+
+const EXPORT_FLAG_ROWS: readonly CommandFlag[] = [
+  { long: "--from", doc: "First moment of what export writes", value: textOperand("TIME") },
+  {
+    long: "--to",
+    doc: "The moment after the last one; now when left out",
+    value: textOperand("TIME"),
+  },
+  {
+    long: "--format",
+    doc: "How export writes events",
+    value: { placeholder: "FORMAT", kind: "words", words: ["jsonl", "csv"] },
+  },
+  { long: "--fields", doc: "Columns of csv", value: textOperand("LIST") },
+  {
+    long: "--output",
+    doc: "File that export writes; standard output when left out",
+    value: { placeholder: "FILE", kind: "file" },
+  },
 ];
 
 /**
@@ -68,13 +89,25 @@ export const COMMANDS: readonly CommandRow[] = [
     run: async (input) => (await import("./start_command.ts")).runStart(input),
   },
   {
+    name: "export",
+    summary: "write the audit events of a span of time once, as JSON lines or CSV",
+    synopsis: "--from TIME [--to TIME] [--format jsonl|csv] [--output FILE] [FLAG...]",
+    flags: () => [...EXPORT_FLAG_ROWS, ...flagsOfSettings(), HELP_FLAG],
+    operands: [],
+    run: async (input) => (await import("./export_command.ts")).runExport(input),
+  },
+  {
     name: "state",
-    summary: "look at the events that Fluentd has refused, send them again or drop them",
-    synopsis: "quarantine list|show|replay|drop [ENTRY...|--all] [--config FILE] [FLAG...]",
+    summary: "look at what is stored, take it elsewhere or change it; send refused events again",
+    synopsis: "show|export|import|set-cursor|reset|quarantine … [--config FILE] [FLAG...]",
     flags: () => [...flagsOfSettings(), ...STATE_FLAG_ROWS, HELP_FLAG],
     operands: [
-      { placeholder: "WHAT", kind: "words", words: ["quarantine"] },
-      { placeholder: "ACTION", kind: "words", words: ["list", "show", "replay", "drop"] },
+      {
+        placeholder: "ACTION",
+        kind: "words",
+        words: ["show", "export", "import", "set-cursor", "reset", "quarantine"],
+      },
+      { placeholder: "WHAT", kind: "words", words: ["list", "show", "replay", "drop"] },
       textOperand("ENTRY"),
     ],
     run: async (input) => (await import("./state_command.ts")).runState(input),

@@ -13,6 +13,7 @@ import { createAuthConnection } from "../teleport/auth_connection.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { describeLogPosition } from "../teleport/position_facts.ts";
 import { configOf, type DoctorFacts, networkOf } from "./doctor_facts.ts";
+import { probeGoState } from "./doctor_go_state.ts";
 import type { Check } from "./doctor_run.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { openQuarantine } from "./open_quarantine.ts";
@@ -84,6 +85,8 @@ async function checkPosition(
   const { finding, positions } = await (withServer(facts, probeServerState) ??
     probeState(folder, clock.nowMs()));
   if (finding.status !== "ok") return finding;
+  const goState = await probeGoState(configOf(facts), positions, clock.nowMs());
+  if (goState !== undefined) return goState;
   if (positions.size === 0 && cursor !== undefined && facts.mayReadEvents !== true) {
     return warning("Nothing is stored yet, and the event of cursor cannot be looked for", {
       advice: "See what is said of Teleport above",

@@ -8,7 +8,7 @@ import { listChunks } from "../teleport/chunk_list.ts";
 import { takesChunkCursor } from "../teleport/chunk_cursor.ts";
 import { findGoPosition } from "../teleport/go_position.ts";
 import { encodeLogPosition } from "../teleport/log_position.ts";
-import { decodePending, doneChunk, GO_PENDING, type GoPending } from "./go_streams.ts";
+import { decodePending, doneChunk, GO_ADOPTED, GO_PENDING, type GoPending } from "./go_streams.ts";
 
 /** What settling needs. */
 export interface SettleGoStateInput {
@@ -59,9 +59,11 @@ async function settlePages(
       { id: marks.id, from },
     );
   }
+  // Opened, not set: another handler that shares the state may have settled it, and moved on.
   await store.commit({
-    streamId: "log",
-    position: encodeLogPosition(position),
+    streamId: GO_ADOPTED,
+    position: await store.read(GO_ADOPTED) ?? { version: 1 },
+    open: [{ streamId: "log", position: encodeLogPosition(position) }],
     forget: [GO_PENDING],
   });
   logger.info("Going on where the Go handler stopped", { from });

@@ -12,7 +12,7 @@ export interface StateArgs {
 }
 
 /** The flags that `state` has besides those of the settings. */
-export const STATE_FLAGS = ["--json", "--all", "--yes"] as const;
+export const STATE_FLAGS = ["--json", "--all", "--yes", "--go-layout"] as const;
 /** One of them. */
 export type StateFlag = typeof STATE_FLAGS[number];
 

@@ -8,6 +8,7 @@ import { parseStateArgs } from "./state_args.ts";
 import { STATE_ACTIONS } from "./state_table.ts";
 import { writeErr, writeOut } from "./terminal.ts";
 import { PROGRAM } from "./usage.ts";
+import { readTeleportNetwork } from "./teleport_network.ts";
 
 /** Runs `state` and returns its exit code. @throws {Fault} */
 export async function runState(input: CliInput): Promise<number> {
@@ -40,7 +41,8 @@ export async function runState(input: CliInput): Promise<number> {
   }
   const { config } = loaded;
   const folder = storageFolderFor(config.storage, config.teleportAddr);
-  return await action.run({ config, folder, pid: input.pid, entries, flags });
+  const network = readTeleportNetwork(input.env);
+  return await action.run({ config, folder, pid: input.pid, entries, flags, network });
 }
 
 function formatStateHelp(): string {
@@ -49,19 +51,23 @@ function formatStateHelp(): string {
   const rows = STATE_ACTIONS.map(({ summary }, i) => `  ${heads[i]!.padEnd(width)}${summary}\n`);
   return `Usage: ${PROGRAM} state ACTION [--config FILE] [FLAG...]
 
-Look at what the storage folder holds, and change it.
+Look at what is stored, and change it.
 
 ${rows.join("")}
-An ENTRY is what the list shows in its first column, or the beginning of it, or the id of an event.
+TIME is written like 2026-01-31T10:00:00Z. EVENT is the uid of an event. FILE holds the state as JSON;
+left out, it is standard output or input. DIR is what storage names for the Go handler; left out, it is
+storage. An ENTRY is what the list shows in its first column, or the beginning of it, or the id of an
+event.
 
-      --all      All entries
-      --json     Print JSON; of show, the line as it stands
-      --yes      Drop without asking
-  -h, --help     Show this text
+      --all        All entries
+      --go-layout  The files of the Go handler, in place of JSON
+      --json       Print JSON; of quarantine show, the line as it stands
+      --yes        Do it without asking
+  -h, --help       Show this text
 
-Replay and drop need the handler to be stopped; list and show work while it runs. All flags,
-variables and keys of start count, because they say where the storage folder is and where events go;
-see ${PROGRAM} start --help.
+What changes something, and export, need the handler to be stopped; show, quarantine list and quarantine
+show work while it runs. All flags, variables and keys of start count, because they say where the state
+is and where events go; see ${PROGRAM} start --help.
 
 Exit code: 0 done; 1 something was not done; 2 the command line is wrong; 78 a setting is wrong.
 `;

@@ -64,7 +64,7 @@ export async function replayEntries(context: StateContext): Promise<number> {
   const { stop } = signals;
   const abort = abortAfterStop(signals, SHUTDOWN_GRACE_MS, systemClock.sleep);
   const { sinkFor } = createSinks(
-    { clock: systemClock, config, logger: SILENT, receiverTls },
+    { clock: systemClock, config, logger: SILENT, network: context.network, receiverTls },
     cleanup,
   );
   const replay = new Replay({ config, sinkFor, stop, abort, clock: systemClock });

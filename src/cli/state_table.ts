@@ -1,8 +1,14 @@
 import type { Config } from "../config/config.ts";
 import type { StateFlag } from "./state_args.ts";
 import { dropEntries } from "./state_drop.ts";
+import { exportState } from "./state_export.ts";
+import { importState } from "./state_import.ts";
 import { listEntries, showEntry } from "./state_list.ts";
 import { replayEntries } from "./state_replay.ts";
+import { resetState } from "./state_reset.ts";
+import { setCursor } from "./state_set_cursor.ts";
+import { showState } from "./state_show.ts";
+import type { TeleportNetwork } from "../teleport/routes/route.ts";
 
 /** What `state` can do. */
 export interface StateAction {
@@ -14,7 +20,7 @@ export interface StateAction {
   readonly summary: string;
   /** The flags that it takes besides those of the settings. */
   readonly flags: readonly StateFlag[];
-  /** How many entries may be named. */
+  /** How many entries of the quarantine, files or places may be named. */
   readonly maxEntries: number;
   /** Returns the exit code. */
   readonly run: (context: StateContext) => Promise<number>;
@@ -28,10 +34,52 @@ export interface StateContext {
   readonly pid: number;
   readonly entries: readonly string[];
   readonly flags: ReadonlySet<StateFlag>;
+  /** The network between here and the peers. */
+  readonly network: TeleportNetwork;
 }
 
 /** All of it, in the order in which help lists it. */
 export const STATE_ACTIONS: readonly StateAction[] = [
+  {
+    name: "show",
+    synopsis: "[--json]",
+    summary: "say how far the log and the recordings got",
+    flags: ["--json"],
+    maxEntries: 0,
+    run: showState,
+  },
+  {
+    name: "export",
+    synopsis: "[FILE]|--go-layout [DIR] [--yes]",
+    summary: "write it as JSON, or as the files of the Go handler",
+    flags: ["--go-layout", "--yes"],
+    maxEntries: 1,
+    run: exportState,
+  },
+  {
+    name: "import",
+    synopsis: "[FILE]|--go-layout [DIR] [--yes]",
+    summary: "put what export wrote, or what the Go handler has, in its place",
+    flags: ["--go-layout", "--yes"],
+    maxEntries: 1,
+    run: importState,
+  },
+  {
+    name: "set-cursor",
+    synopsis: "TIME|EVENT [--yes]",
+    summary: "let the log go on from a time, or behind an event",
+    flags: ["--yes"],
+    maxEntries: 1,
+    run: setCursor,
+  },
+  {
+    name: "reset",
+    synopsis: "[--yes]",
+    summary: "forget all of it, and begin anew",
+    flags: ["--yes"],
+    maxEntries: 0,
+    run: resetState,
+  },
   {
     name: "quarantine list",
     synopsis: "[--json]",

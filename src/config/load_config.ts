@@ -38,20 +38,30 @@ export interface RefusedConfig extends ConfigRemarks {
   readonly exitCode: number;
 }
 
+/** What a command does with the settings. */
+export interface LoadOptions {
+  /** Settings that it has no use for: nothing is wrong with them, missing or not. @default {none} */
+  readonly unneeded?: readonly SettingName[];
+}
+
 /**
  * Reads the settings of `start` from the command line, the environment, the settings file and the
  * defaults, in this order of precedence. It depends on its input alone, writes nothing, and reports
  * all problems at once: a value that is present but not valid never gives way to a lower source.
  */
-export async function loadConfig(input: SourcesInput): Promise<LoadedConfig | RefusedConfig> {
+export async function loadConfig(
+  input: SourcesInput,
+  { unneeded = [] }: LoadOptions = {},
+): Promise<LoadedConfig | RefusedConfig> {
   const { argsProblems, hasFile, resolver, warnings } = await readSources(input);
   for (const name of SETTING_NAMES) {
     if (name !== "config") await resolver.resolve(name);
   }
 
-  const problems = [...argsProblems, ...resolver.problems];
+  const isNeeded = ({ setting }: ConfigProblem) => !unneeded.some((name) => name === setting);
+  const problems = [...argsProblems, ...resolver.problems.filter(isNeeded)];
   // Without the file nobody knows which settings are missing.
-  if (hasFile) problems.push(...checkConfigRules(resolver));
+  if (hasFile) problems.push(...checkConfigRules(resolver).filter(isNeeded));
   const remarks = {
     warnings: [...warnings, ...resolver.warnings, ...findDoubtfulSettings(resolver)]
       .map(escapeControls),

@@ -43,6 +43,23 @@ Deno.test("doctor leaves no file behind, and none changed", async () => {
   assert.equal(run.code, 0);
 });
 
+Deno.test("doctor says that the state of a Go handler is taken over, and what of it is damaged", async () => {
+  await using peers = await startFakePeers();
+  await Deno.mkdir(peers.storage, { recursive: true, mode: 0o700 });
+  await Deno.writeTextFile(`${peers.storage}/start_time`, "2026-01-01T00:00:00Z");
+  await Deno.writeTextFile(`${peers.storage}/id`, "0b5f2a3e-faa5-4d77-ab6e-362bca0994fc");
+  const { finding, details, status } = (await runDoctorJson(peers.config)).check("state");
+  assert.deepEqual([status, finding], [
+    "ok",
+    "Nothing is stored yet: the first start takes over the state of the Go handler",
+  ]);
+  assert.ok(details?.includes("id: 0b5f2a3e-faa5-4d77-ab6e-362bca0994fc"), details?.join("\n"));
+  await Deno.writeTextFile(`${peers.storage}/id`, "0b5f 2a3e");
+  const damaged = (await runDoctorJson(peers.config)).check("state");
+  assert.equal(damaged.status, "warning");
+  assert.match(damaged.details?.[0] ?? "", /^The Go handler's file 'id' holds no id of an event/);
+});
+
 Deno.test("doctor reads the position of a handler that runs, and names the handler", async () => {
   await using peers = await startFakePeers();
   await using handler = startProgram({ args: ["start", "--config", peers.config] });
