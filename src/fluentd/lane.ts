@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AuditEvent } from "../core/event.ts";
-import type { FindHttpProxy } from "../core/http_proxy.ts";
+import type { FindHttpProxy, HttpProxy } from "../core/http_proxy.ts";
 import { toHttpClientProxy } from "../tls/http_client_proxy.ts";
 import { probeBodySize } from "./body_size_probe.ts";
 import { destinationOf } from "./destination.ts";
@@ -117,13 +117,13 @@ export class Lane implements Disposable {
     error: unknown,
     { url, body, signal }: { url: string; body: Uint8Array; signal: AbortSignal },
   ): Promise<Delivery> {
-    const delivery = classifyNetworkError(error);
+    const delivery = classifyNetworkError(error, this.#findHttpProxy(url));
     if (delivery.kind !== "retry" || isTimeout(error) || body.length < MIN_LARGE_BYTES) {
       return delivery;
     }
-    const { findHttpProxy, timeoutMs, userAgent } = this.#options;
+    const { timeoutMs, userAgent } = this.#options;
     // The question is put to the receiver itself, on a connection of its own.
-    if (findHttpProxy?.(destinationOf(url)) !== undefined) return delivery;
+    if (this.#findHttpProxy(url) !== undefined) return delivery;
     const probe = { url, bytes: body.length, tls: this.#tls, userAgent, timeoutMs };
     return await probeBodySize(probe, signal) ?? delivery;
   }
@@ -159,11 +159,15 @@ export class Lane implements Disposable {
     });
   }
 
+  #findHttpProxy(url: string): HttpProxy | undefined {
+    return this.#options.findHttpProxy?.(destinationOf(url));
+  }
+
   #createClient(origin: string): Deno.HttpClient {
     this.#clientTls = this.#tls;
     this.#clientOrigin = origin;
     return Deno.createHttpClient({
-      ...toHttpClientProxy(this.#options.findHttpProxy?.(destinationOf(origin))),
+      ...toHttpClientProxy(this.#findHttpProxy(origin)),
       ...this.#tls.client,
       caCerts: [...this.#tls.caCerts],
       poolMaxIdlePerHost: 1,

@@ -1,4 +1,5 @@
 import type { Delivery } from "../core/delivery.ts";
+import type { HttpProxy } from "../core/http_proxy.ts";
 import { formatError } from "../core/fault.ts";
 import { quotePeer } from "../core/quote_peer.ts";
 
@@ -72,8 +73,38 @@ export function describeNetworkError(error: unknown): string {
   return quotePeer(text);
 }
 
-/** Says what an error of the connection means for the events of the request. */
-export function classifyNetworkError(error: unknown): Delivery {
+/** Words of the runtime about an HTTP proxy before the receiver; each of these may pass. */
+const OF_HTTP_PROXY: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
+  {
+    pattern: /proxy authentication required/,
+    reason: "the HTTP proxy demands a user and password, or other ones",
+  },
+  { pattern: /unsuccessful tunnel/, reason: "the HTTP proxy refuses to connect to Fluentd" },
+  {
+    pattern: /eof while tunneling/,
+    reason: "the HTTP proxy closed the connection: it may not reach Fluentd",
+  },
+  { pattern: /tcp connect error|dns error/, reason: "the HTTP proxy cannot be reached" },
+];
+
+/**
+ * Says what an error of the connection means for the events of the request, which was to go through an
+ * HTTP proxy where one is given.
+ */
+export function classifyNetworkError(error: unknown, httpProxy?: HttpProxy): Delivery {
+  if (httpProxy === undefined) return classifyError(error);
+  const { label, variable } = httpProxy;
+  const text = describeNetworkError(error);
+  const known = OF_HTTP_PROXY.find((row) => row.pattern.test(text));
+  const where = `through the HTTP proxy ${label} of ${variable}`;
+  if (known !== undefined) return { kind: "retry", reason: `${known.reason} (${where}: ${text})` };
+  const delivery = classifyError(error);
+  return delivery.kind === "delivered"
+    ? delivery
+    : { ...delivery, reason: `${delivery.reason}, ${where}` };
+}
+
+function classifyError(error: unknown): Delivery {
   if (error instanceof DOMException && error.name === "TimeoutError") {
     return { kind: "retry", reason: "no answer in time" };
   }

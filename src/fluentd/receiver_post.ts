@@ -57,9 +57,9 @@ export async function probeReceiverPost(
     }
     const delivery = classifyNetworkError(error);
     if (delivery.kind !== "retry" || !CLOSED.test(delivery.reason) || !isHttps(url)) {
-      return { finding: judgeError(error, tls) };
+      return { finding: judgeError(error, options) };
     }
-    return { finding: await judgeClosed(options, signal) ?? judgeError(error, tls) };
+    return { finding: await judgeClosed(options, signal) ?? judgeError(error, options) };
   }
 }
 
@@ -99,9 +99,10 @@ async function post(
  * after the handshake, and its word is lost where a request is on the way already.
  */
 async function judgeClosed(
-  { findHttpProxy, tls, url }: ReceiverPostOptions,
+  options: ReceiverPostOptions,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
+  const { findHttpProxy, tls, url } = options;
   const { client } = tls;
   const probe = await probeTls({
     ...endpointOf(url),
@@ -112,7 +113,7 @@ async function judgeClosed(
   }, AbortSignal.any([signal, AbortSignal.timeout(LINGER_MS)]));
   const rejection = probe.kind === "certificate" ? probe.rejection : undefined;
   if (rejection === undefined) return undefined;
-  if (/fatal alert/.test(rejection)) return judgeError(new Error(rejection), tls);
+  if (/fatal alert/.test(rejection)) return judgeError(new Error(rejection), options);
   const details = [rejection];
   return client === undefined
     ? failed("config", "Fluentd closes the connection; it may demand a client certificate", {
@@ -156,8 +157,11 @@ function judgeAnswer(
   }
 }
 
-function judgeError(error: unknown, tls: ReceiverTls): Finding {
-  const delivery = classifyNetworkError(error);
+function judgeError(
+  error: unknown,
+  { findHttpProxy, tls, url }: ReceiverPostOptions,
+): Finding {
+  const delivery = classifyNetworkError(error, findHttpProxy?.(destinationOf(url)));
   const reason = delivery.kind === "delivered" ? "" : delivery.reason;
   if (HANDSHAKE_FAILURE.test(reason)) {
     return tls.client === undefined

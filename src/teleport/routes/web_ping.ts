@@ -50,7 +50,8 @@ export async function askProxy(
   } catch (error) {
     if (signal.aborted) {
       const reason = signal.reason instanceof NoAnswerInTime ? signal.reason.message : "no answer";
-      return { text: `/webapi/ping: ${reason}`, isLasting: false, isFinal: false };
+      const hint = "The proxy, or what is before it, hangs";
+      return { text: `/webapi/ping: ${reason}`, hint, isLasting: false, isFinal: false };
     }
     return explainFailure(error);
   }
