@@ -30,6 +30,8 @@ export interface AuthConnectionOptions extends TeleportAddress {
   readonly network?: TeleportNetwork;
   /** A way that is known to work. @default {none: it is searched} */
   readonly route?: Route | undefined;
+  /** Longest time for one attempt to connect, in milliseconds. @default {30000} */
+  readonly attemptMs?: number;
   /** Told of the way that was found, and of each other one later. */
   readonly onRoute?: (route: Route) => void;
 }

@@ -3,6 +3,7 @@ import { quotePeer } from "../../core/quote_peer.ts";
 import type { Endpoint } from "../../tls/connect_problem.ts";
 import { toHttpClientProxy } from "../../tls/http_client_proxy.ts";
 import { ADDRESS_HINT } from "../tls_causes.ts";
+import { isRoutable } from "./cluster_protocol.ts";
 import { OLDEST_MAJOR, parseMajor } from "../server_version.ts";
 import type { TeleportNetwork } from "./route.ts";
 import { NoAnswerInTime, type RouteProblem } from "./route_problem.ts";
@@ -80,6 +81,9 @@ function parseAnswer(text: string): ProxyFacts | RouteProblem {
   const { cluster_name: cluster, proxy, server_version: version } = answer;
   if (typeof cluster !== "string" || typeof version !== "string" || cluster === "") {
     return otherService("its answer to /webapi/ping names no cluster");
+  }
+  if (!isRoutable(cluster)) {
+    return otherService("the name of its cluster is too long");
   }
   if (parseMajor(version) < OLDEST_MAJOR) {
     return {
