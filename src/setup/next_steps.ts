@@ -185,13 +185,13 @@ function renderKubernetes(options: SetupOptions): string {
 kubectl create secret generic ${HELM_SECRETS.identity} --from-file=identity=${path("identity")}
 kubectl create secret generic ${HELM_SECRETS.client} \\
   ${files.join(" \\\n  ")}
-helm repo add teleport https://charts.releases.teleport.dev
-helm install teleport-plugin-event-handler teleport/teleport-plugin-event-handler \\
+helm install teleport-plugin-event-handler charts/teleport-event-handler \\
   --values ${path(HELM_VALUES)}
 \`\`\`
 
-Look at \`fluentd.url\` in the values first. The chart runs the official event handler unless its
-\`image.repository\` and \`image.tag\` name an image of this one.
+\`charts/teleport-event-handler\` is in the source of this event handler, and a chart of each release.
+Look at \`fluentd.url\` in the values first. Teleport's own chart takes the same values, but runs the
+official event handler.
 `;
 }
 
