@@ -53,7 +53,7 @@ for (const row of CASES) {
       cwd: folder.path,
       ...(row.env === undefined ? {} : { env: row.env }),
     });
-    const { code } = await program.waitForExit(30_000);
+    const { code } = await program.waitForExit();
     const { stdout, stderr } = program;
     const output = [...stdout, ...stderr].join("\n");
     assert.equal(code, row.exitCode, output);
@@ -145,6 +145,6 @@ Deno.test("teleport-event-handler: an identity with a certificate of a strange n
     args: ["start", "--config", "good.toml"],
     cwd: folder.path,
   });
-  assert.equal((await program.waitForExit(30_000)).code, 78);
+  assert.equal((await program.waitForExit()).code, 78);
   assert.doesNotMatch(program.stderr.join("\n"), /(?!\n)\p{Cc}/u);
 });

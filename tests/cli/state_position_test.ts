@@ -20,7 +20,7 @@ const SID = "4d1f1c5e-5d2c-4a7e-8d9a-0d6a1a4c9b10";
 
 async function run(peers: FakePeers, ...args: readonly string[]) {
   await using program = startProgram({ args: [...args, "--config", peers.config] });
-  const { code } = await program.waitForExit(30_000);
+  const { code } = await program.waitForExit();
   return { code, out: program.stdout.join("\n"), err: program.stderr.join("\n") };
 }
 
@@ -282,7 +282,7 @@ peerTest(
     const there = ["--storage", server.url];
     const runThere = async (...args: readonly string[]) => {
       await using program = startProgram({ args: [...args, "--config", peers.config], env });
-      const { code } = await program.waitForExit(60_000);
+      const { code } = await program.waitForExit();
       const err = program.stderr.join("\n");
       assert.equal(code, 0, err);
       return { out: program.stdout.join("\n"), err };

@@ -7,6 +7,7 @@ import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitorin
 import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor";
 import { Deployment } from "kubernetes-models/apps/v1/Deployment";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
+import { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import { Role } from "kubernetes-models/rbac.authorization.k8s.io/v1/Role";
 import { RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding";
 import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
@@ -39,6 +40,7 @@ const KINDS: Readonly<Record<string, readonly [Model, string]>> = {
   Issuer: [Issuer, CERT_MANAGER],
   NetworkPolicy: [NetworkPolicy, "kubernetes-models/networking.k8s.io/v1"],
   PersistentVolumeClaim: [PersistentVolumeClaim, "kubernetes-models/v1"],
+  PodDisruptionBudget: [PodDisruptionBudget, "kubernetes-models/policy/v1"],
   PrometheusRule: [PrometheusRule, OPERATOR],
   Role: [Role, "kubernetes-models/rbac.authorization.k8s.io/v1"],
   RoleBinding: [RoleBinding, "kubernetes-models/rbac.authorization.k8s.io/v1"],
@@ -74,10 +76,16 @@ for (const [name, manifests] of rendered) {
       inspect: (path) => Promise.resolve(path.endsWith("/storage") ? "directory" : "file"),
       readText: () => Promise.resolve(text),
     };
-    const loaded = await loadConfig({ args: ["--config", "handler.toml"], env: {}, files });
+    const { env = [], volumeMounts } = handlerOf(manifests).containers[0];
+    const isGiven = ({ name }: { name: string }) => name.startsWith("FDFWD_");
+    const values = env.filter(isGiven).map(({ name }: { name: string }) => [name, "given"]);
+    const loaded = await loadConfig({
+      args: ["--config", "handler.toml"],
+      env: Object.fromEntries(values),
+      files,
+    });
     assert.ok(loaded.ok, JSON.stringify(loaded));
     assert.deepEqual(loaded.warnings, []);
-    const { volumeMounts } = handlerOf(manifests).containers[0];
     const { config } = loaded;
     for (
       const path of [config.teleportIdentity!, config.fluentdCa!, config.fluentdCert!]
@@ -87,9 +95,9 @@ for (const [name, manifests] of rendered) {
       );
       assert.ok(isMounted, path);
     }
-    assert.ok(
-      volumeMounts.some(({ mountPath }: { mountPath: string }) => mountPath === config.storage),
-    );
+    const isServer = config.storage.startsWith("https:");
+    const isStorage = ({ mountPath }: { mountPath: string }) => mountPath === config.storage;
+    assert.equal(volumeMounts.some(isStorage), !isServer);
   });
 
   Deno.test(`rendered/${name}.yaml mounts whole folders, and volumes that are there`, () => {

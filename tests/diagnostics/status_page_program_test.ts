@@ -45,7 +45,7 @@ peerTest(
         ...diagnostics.args,
       ],
     });
-    await program.waitForLine(/Caught up/, { timeoutMs: 60_000 });
+    await program.waitForLine(/Caught up/);
     await using browser = await Chromium.start();
     await using page = await browser.openPage({ width: 390 });
     await page.goTo(diagnostics.url("/"));

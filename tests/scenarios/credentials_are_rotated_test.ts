@@ -78,7 +78,7 @@ for (const mode of ["legacy", "bulk"]) {
       await authpeer.control("/seal", {});
       const sessions = [...(await rig.readSessions()).values()].filter((one) => !one.missing);
       const recorded = sessions.reduce((sum, session) => sum + session.events, 0);
-      await receiver.waitForEvents(events.length + recorded, 60_000);
+      await receiver.waitForEvents(events.length + recorded);
       assert.deepEqual(troubles(program), []);
       const lines = (pattern: RegExp) => program.stderr.filter((line) => pattern.test(line)).length;
       assert.equal(lines(/Certificate for Teleport was replaced/), 4);

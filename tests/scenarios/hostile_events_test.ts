@@ -56,7 +56,7 @@ for (const format of ["text", "json"]) {
       ],
       umask: "000",
     });
-    const { code } = await program.waitForExit(20_000);
+    const { code } = await program.waitForExit();
     const output = [...program.stdout, ...program.stderr];
     assert.equal(code, 0, output.join("\n"));
 

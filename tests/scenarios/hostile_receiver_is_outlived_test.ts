@@ -64,7 +64,7 @@ Deno.test("A receiver that abuses five requests gets the sixth, and nothing else
   await using program = startProgram({
     args: ["start", "--config", config, "--exit-on-last-event"],
   });
-  const { code } = await program.waitForExit(60_000);
+  const { code } = await program.waitForExit();
   const output = program.stderr.join("\n");
   assert.equal(code, 0, output);
   assert.match(output, /Fluentd is available again .*failed_attempts=5/);

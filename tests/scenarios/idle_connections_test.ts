@@ -94,7 +94,7 @@ peerTest(
       await using program = startProgram({
         args: ["start", "--config", config, "--exit-on-last-event"],
       });
-      assert.equal((await program.waitForExit(30_000)).code, 0);
+      assert.equal((await program.waitForExit()).code, 0);
     }
     await fluentd.stop();
     assert.ok(!/ssl error|unexpected eof/i.test(fluentd.log), fluentd.log);

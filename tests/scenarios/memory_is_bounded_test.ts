@@ -34,7 +34,7 @@ peerTest(
       // Collecting coverage takes memory of its own.
       withoutCoverage: true,
     });
-    await program.waitForLine(/Caught up/, { timeoutMs: 120_000 });
+    await program.waitForLine(/Caught up/);
     const peakKilobytes = await readPeakMemory(program.pid);
     assert.ok(receiver.events.length >= events);
     assert.ok(peakKilobytes < 200 * MEGABYTE, `Peak memory was ${peakKilobytes} kB`);

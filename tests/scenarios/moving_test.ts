@@ -9,7 +9,7 @@ async function runToTheEnd(peers: FakePeers, flags: readonly string[] = []): Pro
   await using program = startProgram({
     args: ["start", "--config", peers.config, "--exit-on-last-event", ...flags],
   });
-  const { code } = await program.waitForExit(30_000);
+  const { code } = await program.waitForExit();
   assert.equal(code, 0, program.stderr.join("\n"));
 }
 

@@ -47,7 +47,7 @@ Deno.test("kill -9 at 20 random moments loses nothing and repeats at most the ev
     },
   });
   await using program = startProgram({ args: [...args, "--exit-on-last-event"] });
-  assert.equal((await program.waitForExit(60_000)).code, 0);
+  assert.equal((await program.waitForExit()).code, 0);
   const expected = auth.events.map((e) => ({ id: e.id, body: JSON.parse(expectedJson(e)) }));
   const { repeats } = judge(expected, receiver.fieldsOf("/test.log"));
   assert.ok(repeats <= kills * 80, `${repeats} repeats after ${kills} kills`);
@@ -87,11 +87,11 @@ peerTest(
       seed,
       moment: async () => {
         const target = arrived + 1 + Math.floor(random() * 1500);
-        arrived = (await fluentd.waitForRecords(Math.min(target, 19_000), 60_000)).length;
+        arrived = (await fluentd.waitForRecords(Math.min(target, 19_000))).length;
       },
     });
     await using program = startProgram({ args: [...args, "--exit-on-last-event"] });
-    assert.equal((await program.waitForExit(120_000)).code, 0);
+    assert.equal((await program.waitForExit()).code, 0);
     await fluentd.stop();
     const { repeats } = judge(await authpeer.readEvents(), await fluentd.readRecords("test.log"));
     assert.ok(repeats <= kills * IN_FLIGHT, `${repeats} repeats after ${kills} kills`);

@@ -35,7 +35,7 @@ Deno.test("A handler that waits for Teleport lives and is not ready, and is so o
     assert.deepEqual([status, text], [200, "ok\n"]);
   }
   await auth.accept();
-  await client.waitForReady(30_000);
+  await client.waitForReady();
 });
 
 Deno.test("A handler that Teleport has never answered is not ready", async () => {
@@ -47,7 +47,7 @@ Deno.test("A handler that Teleport has never answered is not ready", async () =>
   });
   await client.waitForFailing("teleport");
   await peers.auth.accept();
-  await client.waitForReady(30_000);
+  await client.waitForReady();
 });
 
 Deno.test("A handler whose events Fluentd does not take is not ready until it takes them", async () => {
@@ -58,7 +58,7 @@ Deno.test("A handler whose events Fluentd does not take is not ready until it ta
   append();
   assert.match(await client.waitForFailing("receiver"), /Connection refused/i);
   await receiver.accept();
-  await client.waitForReady(30_000);
+  await client.waitForReady();
 });
 
 Deno.test("A handler that posts to a wrong path is told so by /readyz", async () => {
@@ -68,7 +68,7 @@ Deno.test("A handler that posts to a wrong path is told so by /readyz", async ()
   receiver.answerNext({ status: 404 });
   append();
   assert.match(await client.waitForFailing("receiver-setup"), /404/);
-  await client.waitForReady(30_000);
+  await client.waitForReady();
 });
 
 Deno.test("A handler that cannot write to its storage is not ready until it can", async () => {
@@ -83,7 +83,7 @@ Deno.test("A handler that cannot write to its storage is not ready until it can"
   append();
   assert.match(await client.waitForFailing("store", 30_000), /quarantine/);
   await Deno.remove(`${storage}/quarantine`);
-  await client.waitForReady(30_000);
+  await client.waitForReady();
   const samples = await client.scrape();
   assert.equal(samples.get("teleport_event_handler_quarantine_events"), 1);
 });
@@ -133,7 +133,7 @@ Deno.test("A handler to which Teleport does not give what it has is not ready un
   const gate = auth.holdNext();
   assert.match(await client.waitForFailing("progress"), /gives none after/);
   gate.open();
-  await client.waitForReady(30_000);
+  await client.waitForReady();
 });
 
 Deno.test("A handler that stops is not ready, lives, and answers until its end", async () => {

@@ -79,7 +79,7 @@ for (const variable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"]) {
       };
       const config = await writeSettings(settings);
       await using program = startProgram({ args: ["start", "--config", config] });
-      assert.equal((await program.waitForExit(60_000)).code, 0, program.stderr.join("\n"));
+      assert.equal((await program.waitForExit()).code, 0, program.stderr.join("\n"));
       await fluentd.stop();
       const ids = (await fluentd.readRecords("test.log")).map((record) => record["uid"]);
       // Fluentd 1.18 stores the events beside the one that is too large for a chunk.
@@ -132,7 +132,7 @@ for (
     const before = events.slice(0, 70).map(({ id }) => id);
     for (const run of ["first", "second"]) {
       await using program = startHandler(peers, ...HALT);
-      assert.equal((await program.waitForExit(30_000)).code, 1, run);
+      assert.equal((await program.waitForExit()).code, 1, run);
       const last = program.stderr.at(-1)!;
       assert.ok(last.includes(`The event '${bad.id}' (${bad.type}, `), last);
       assert.ok(last.includes(`) is refused: ${reason}`), last);
@@ -142,7 +142,7 @@ for (
     }
     assert.equal((await readQuarantine(peers.storage)).size, 0);
     await using program = startHandler(peers, "--exit-on-last-event");
-    assert.equal((await program.waitForExit(30_000)).code, 0);
+    assert.equal((await program.waitForExit()).code, 0);
     assert.deepEqual([...(await readQuarantine(peers.storage)).keys()], [bad.id]);
     const expected = events.filter((event) => event !== bad);
     const ids = peers.receiver.fieldsOf("/test.log").map((event) => event["uid"]);
@@ -166,8 +166,8 @@ Deno.test("A full quarantine holds the export back, says so as an error, and los
   );
   assert.ok(peers.receiver.events.length < 60);
   await Deno.remove(full);
-  await program.waitForLine(/Storage is available again/, { timeoutMs: 30_000 });
-  await peers.receiver.waitForEvents(59, 30_000);
+  await program.waitForLine(/Storage is available again/);
+  await peers.receiver.waitForEvents(59);
   assert.deepEqual([...(await readQuarantine(peers.storage)).keys()], [events[30]!.id]);
 });
 
@@ -193,12 +193,12 @@ for (
     });
     const accept = peers.receiver.rejectIf(() => true, answer);
     await using program = startHandler(peers);
-    const line = await program.waitForLine(/^ERRO.*Fluentd needs attention/, { timeoutMs: 30_000 });
+    const line = await program.waitForLine(/^ERRO.*Fluentd needs attention/);
     assert.ok(line.includes(words), line);
     accept();
     const fresh = buildEvent({ timeMs: Date.now() });
     peers.auth.append([fresh]);
-    await peers.receiver.waitForEvents(51, 60_000);
+    await peers.receiver.waitForEvents(51);
     program.kill("SIGTERM");
     assert.equal((await program.waitForExit()).code, 0);
     const expected = peers.auth.events.map(({ fields, id }) => ({ id, body: fields }));

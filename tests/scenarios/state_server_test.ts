@@ -69,7 +69,7 @@ peerTest(
     await using program = rig.start();
     await program.waitForLine(/WARN.*Storage is not available, trying again: State server '/);
     rig.relay.change({ accepts: true });
-    await program.waitForLine(/Storage is available again/, { timeoutMs: 30_000 });
+    await program.waitForLine(/Storage is available again/);
     await rig.receiver.waitForEvents(100);
     program.kill("SIGTERM");
     assert.equal((await program.waitForExit()).code, 0);
@@ -159,7 +159,7 @@ peerTest("A token that the state server takes back is an error until the file ho
     timeoutMs: 30_000,
   });
   await Deno.writeTextFile(file, "SECRET-MARKER-second\n");
-  await program.waitForLine(/Storage is available again/, { timeoutMs: 30_000 });
+  await program.waitForLine(/Storage is available again/);
   await rig.receiver.waitForEvents(41);
   program.kill("SIGTERM");
   assert.equal((await program.waitForExit()).code, 0);
@@ -188,8 +188,8 @@ peerTest(
       buildEvent({ timeMs: Date.now() - 500, id: "fine-too" }),
     ]);
     await using program = rig.start();
-    await program.waitForLine(/Event quarantined.*no-good-1/, { timeoutMs: 30_000 });
-    await program.waitForLine(/Event quarantined.*no-good-2/, { timeoutMs: 30_000 });
+    await program.waitForLine(/Event quarantined.*no-good-1/);
+    await program.waitForLine(/Event quarantined.*no-good-2/);
     const list = await rig.command("state", "quarantine", "list");
     assert.match(list.stdout, /no-good-1[^]*no-good-2[^]*2 entries/, list.stderr);
     const show = await rig.command("state", "quarantine", "show", "no-good-2");

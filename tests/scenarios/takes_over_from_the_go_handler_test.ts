@@ -20,7 +20,7 @@ async function connect(rig: AuthpeerRig): Promise<AuthClient> {
 
 async function run(...args: readonly string[]) {
   await using program = startProgram({ args });
-  const { code } = await program.waitForExit(120_000);
+  const { code } = await program.waitForExit();
   const [out, err] = [program.stdout.join("\n"), program.stderr.join("\n")];
   return { code, out, err };
 }

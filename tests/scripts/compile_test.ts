@@ -230,7 +230,7 @@ peerTest("A newcomer gets the executable by install.sh, and the command that it 
       TELEPORT_EVENT_HANDLER_DOWNLOAD_URL: server.url,
     },
   });
-  assert.equal((await walk.waitForExit(60_000)).code, 0, walk.stderr.join("\n"));
+  assert.equal((await walk.waitForExit()).code, 0, walk.stderr.join("\n"));
   assert.ok((await listNames(home.join("work"))).includes("teleport-event-handler.toml"));
 });
 
@@ -273,7 +273,7 @@ const obstacle = Deno.env.get("CI") === "true" ? undefined : await findConfineme
       ...confinement,
       args: [...confinement.args, ...diagnostics.args],
     });
-    await first.waitForLine(/Caught up/, { timeoutMs: 60_000 });
+    await first.waitForLine(/Caught up/);
     const { text } = await diagnostics.get("/metrics");
     assert.match(text, /^teleport_event_handler_\S+ 3000$/m);
     await first.waitForLine(/OTEL_DENO has no effect/);
@@ -288,7 +288,7 @@ const obstacle = Deno.env.get("CI") === "true" ? undefined : await findConfineme
       ...confinement,
       args: [...confinement.args, "--exit-on-last-event"],
     });
-    assert.equal((await second.waitForExit(60_000)).code, 0, second.stderr.join("\n"));
+    assert.equal((await second.waitForExit()).code, 0, second.stderr.join("\n"));
     assert.ok(second.stderr.some((line) => line.includes("Resuming")), second.stderr.join("\n"));
 
     await fluentd.stop();

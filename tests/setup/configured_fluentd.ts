@@ -43,10 +43,7 @@ export class ConfiguredFluentd implements AsyncDisposable {
       env: { TZ: "America/New_York" },
     });
     try {
-      await process.waitForLine(/fluentd worker is now running/, {
-        from: "stdout",
-        timeoutMs: 30_000,
-      });
+      await process.waitForLine(/fluentd worker is now running/, { from: "stdout" });
     } catch (error) {
       await process[Symbol.asyncDispose]();
       throw error;
@@ -69,7 +66,7 @@ export class ConfiguredFluentd implements AsyncDisposable {
   /** Stops it in good order, so that all that it has is sent on. */
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");
-    await this.#process.waitForExit(30_000);
+    await this.#process.waitForExit();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,7 +35,7 @@ for (const fluentdVariable of ["FLUENTD_OLDEST", "FLUENTD_NEWEST"] as const) {
           ...["--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event"],
         ],
       });
-      const { code } = await program.waitForExit(60_000);
+      const { code } = await program.waitForExit();
       assert.equal(code, 0, program.stderr.join("\n"));
       assert.ok(program.stderr.some((line) => line.includes("Diagnostics are served")));
       assert.deepEqual(program.stderr.filter((line) => /^(WARN|ERRO)/.test(line)), []);
@@ -113,7 +113,7 @@ peerTest(
         ...["--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event"],
       ],
     });
-    const { code } = await program.waitForExit(60_000);
+    const { code } = await program.waitForExit();
     assert.equal(code, 0, program.stderr.join("\n"));
     await fluentd.stop();
     judgeInAnyOrder(await authpeer.readEvents(), fluentd.printed("events.log"));

@@ -53,7 +53,7 @@ for (const destination of ["panther", "s3"] as const) {
           ...["--start-time", "2021-01-01T00:00:00Z", "--exit-on-last-event"],
         ],
       });
-      const { code } = await program.waitForExit(60_000);
+      const { code } = await program.waitForExit();
       assert.equal(code, 0, program.stderr.join("\n"));
       await fluentd.stop();
       const expected = await authpeer.readEvents();

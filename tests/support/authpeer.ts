@@ -60,7 +60,7 @@ export async function startAuthpeer(options: AuthpeerOptions): Promise<Authpeer>
     ],
   });
   try {
-    const line = await process.waitForLine(/^\{/, { from: "stdout", timeoutMs: 30_000 });
+    const line = await process.waitForLine(/^\{/, { from: "stdout" });
     return new Authpeer(process, JSON.parse(line), journal);
   } catch (error) {
     await process[Symbol.asyncDispose]();

@@ -2,12 +2,12 @@
 export interface WaitOptions {
   /** Says what is waited for and how things stand; it becomes the message when time is up. */
   readonly what: () => string;
-  /** Longest wait. @default {30000} */
+  /** Longest wait. @default {120000} */
   readonly timeoutMs?: number | undefined;
 }
 
 /** Longest wait of a test on anything, unless it says otherwise; other work may slow a machine down. */
-export const DEFAULT_TIMEOUT_MS = 30_000;
+export const DEFAULT_TIMEOUT_MS = 120_000;
 
 /**
  * Wakes those who wait for a state: whoever changes the state rings, whoever waits looks again.

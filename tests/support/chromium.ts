@@ -49,7 +49,7 @@ export class Chromium implements AsyncDisposable {
         env: { HOME: folder.path },
       }),
     );
-    const line = await process.waitForLine(/^DevTools listening on ws:/, { timeoutMs: 30_000 });
+    const line = await process.waitForLine(/^DevTools listening on ws:/);
     const devTools = await DevTools.connect(line.replace(/^.* (?=ws:)/, ""));
     stack.move();
     return new Chromium(process, devTools, folder);

@@ -46,7 +46,7 @@ export class Denokv implements AsyncDisposable {
       env: { DENO_KV_ACCESS_TOKEN: token, RUST_LOG: "info" },
     });
     this.#process = process;
-    await process.waitForLine(/Listening on/, { timeoutMs: 30_000 });
+    await process.waitForLine(/Listening on/);
   }
 
   /** Ends it at once; what it has confirmed is on the disk. */

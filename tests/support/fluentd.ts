@@ -71,10 +71,7 @@ export class Fluentd implements AsyncDisposable {
     });
     this.#process = process;
     try {
-      await process.waitForLine(/fluentd worker is now running/, {
-        from: "stdout",
-        timeoutMs: 30_000,
-      });
+      await process.waitForLine(/fluentd worker is now running/, { from: "stdout" });
     } catch (error) {
       await process[Symbol.asyncDispose]();
       throw error;
@@ -84,7 +81,7 @@ export class Fluentd implements AsyncDisposable {
   /** Stops it in good order; everything that it has taken is in its files afterwards. */
   async stop(): Promise<void> {
     this.#process?.kill("SIGTERM");
-    await this.#process?.waitForExit(30_000);
+    await this.#process?.waitForExit();
   }
 
   /** Stops and starts it. */
@@ -125,7 +122,7 @@ export class Fluentd implements AsyncDisposable {
   }
 
   /** Resolves with all records when there are at least `count`. */
-  async waitForRecords(count: number, timeoutMs = 20_000): Promise<FluentdRecord[]> {
+  async waitForRecords(count: number, timeoutMs?: number): Promise<FluentdRecord[]> {
     const bell = new Bell();
     let records: FluentdRecord[] = [];
     const watcher = Deno.watchFs(this.#outputFolder);
