@@ -15,6 +15,7 @@ import type {
 } from "../pipeline/ports.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
+import { usesStateServer } from "./state_server.ts";
 
 /** Everything that the streams of one run share. */
 export interface Forwarding {
@@ -48,6 +49,12 @@ export interface StreamForwarding
   readonly stop: AbortSignal;
 }
 
+/**
+ * While the answer of a state server is on its way so many requests may be delivered: as many as take
+ * 100 ms. A crash repeats those of two such times, and so there are not more.
+ */
+const MAX_WAITING = 4;
+
 /** Puts the two together as the pipeline takes them. */
 export function toForwardOptions(
   forwarding: Forwarding,
@@ -59,6 +66,7 @@ export function toForwardOptions(
   const sink = sinkFor(stream.url);
   return {
     ...stream,
+    maxWaiting: usesStateServer(config) ? MAX_WAITING : 0,
     abort,
     budget,
     clock,

@@ -4,9 +4,9 @@ import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { Tracer } from "../core/tracer.ts";
 import type { ByteBudget } from "./byte_budget.ts";
+import { Committer } from "./committer.ts";
 import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
-import { waitForStore } from "./wait_for_store.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type {
   EventStream,
@@ -40,6 +40,8 @@ export interface ForwardOptions {
   readonly findOpened?: (events: readonly AuditEvent[]) => readonly StreamPosition[];
   /** Told of streams that were opened, once that is committed. */
   readonly onOpened?: (streams: readonly StreamPosition[]) => void;
+  /** Delivered requests whose position may wait behind the one that is being stored. @default {0} */
+  readonly maxWaiting?: number;
   /** Bytes of payload that may wait between the source and the receiver. */
   readonly maxBytes: number;
   /** What all streams of the run may hold. @default {no limit besides `maxBytes`} */
@@ -55,8 +57,8 @@ export interface ForwardOptions {
  * before was delivered, filtered out or quarantined up to.
  *
  * Three things go on at a time, of which the order of events sees nothing: the next pages are read,
- * one request is under way, and the position before it is being committed. A crash therefore repeats
- * at most the events of two requests and loses none.
+ * one request is under way, and the positions before it are being committed. A crash therefore repeats
+ * at most the events of two requests, of more only by `maxWaiting`, and loses none.
  *
  * Resolves when the stream has ended or `stop` was aborted. Throws the stream's `Fault` after
  * everything that was read before it has been delivered and committed.
@@ -120,7 +122,11 @@ async function sendBatches(
   const { sink, meter, observer, stop, stream } = options;
   const findOpened = options.findOpened ?? (() => []);
   const delivery = new BatchDelivery({ ...options, streamId: stream.id });
-  const committer = new Committer(options);
+  const committer = new Committer({
+    ...options,
+    streamId: stream.id,
+    maxWaiting: options.maxWaiting ?? 0,
+  });
   let caughtUp = false;
   try {
     while (!stop.aborted) {
@@ -165,44 +171,5 @@ async function sendBatches(
     }
   } finally {
     await committer.settled();
-  }
-}
-
-/** Commits positions one after the other, each while the next request is under way. */
-class Committer {
-  readonly #options: ForwardOptions;
-  #committed: string;
-  #running: Promise<void> = Promise.resolve();
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(options: ForwardOptions) {
-    this.#options = options;
-    this.#committed = JSON.stringify(options.position);
-  }
-
-  /** Starts to commit the position once the one before is committed. @throws what that one failed by. */
-  async commit(position: Position, open: readonly StreamPosition[]): Promise<void> {
-    await this.#running;
-    if (this.#failure !== undefined) throw this.#failure.error;
-    const text = JSON.stringify(position);
-    if (text === this.#committed && open.length === 0) return;
-    this.#committed = text;
-    this.#running = this.#commitUntilDone(position, open).catch((error) => {
-      this.#failure = { error };
-    });
-  }
-
-  /** Resolves when nothing is being committed. @throws what the last commit failed by. */
-  async settled(): Promise<void> {
-    await this.#running;
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  async #commitUntilDone(position: Position, open: readonly StreamPosition[]): Promise<void> {
-    const { onOpened, store, stream: { id: streamId } } = this.#options;
-    const commit = open.length === 0 ? { streamId, position } : { streamId, position, open };
-    const write = () => store.commit(commit).then(() => true);
-    const isDone = await waitForStore(write, { ...this.#options, streamId });
-    if (isDone && open.length > 0) onOpened?.(open);
   }
 }
