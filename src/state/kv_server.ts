@@ -342,9 +342,9 @@ export class KvServer implements KvDatabase {
 }
 
 function describeType(type: string): string {
-  return `answers ${
-    /html/i.test(type) ? "like a web server, with HTML" : "what is no message of KV Connect"
-  }`;
+  return /html/i.test(type)
+    ? "answers like a web server, with HTML"
+    : "answers what is no message of KV Connect";
 }
 
 /** The first key after another one. */

@@ -13,6 +13,11 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--check", // scripts/docs.ts, scripts/generate
   "--filter", // deno test
   "--quick", // scripts/test
+  "--read-only", // denokv, like the next one
+  "--sqlite-path",
+  "--volume", // docker run, like the next ones
+  "--publish",
+  "--env",
   "--seeds", // scripts/chaos, like the next ones
   "--print",
   "--soak",
