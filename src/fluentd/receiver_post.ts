@@ -46,7 +46,7 @@ export async function probeReceiverPost(
   options: ReceiverPostOptions,
   signal: AbortSignal,
 ): Promise<ReceiverPostProbe> {
-  const { clock, tls, url } = options;
+  const { clock, url } = options;
   try {
     const { answer, dateMs, status } = await post(options, signal);
     await clock.sleep(FAREWELL_MS);

@@ -8,6 +8,7 @@ import { findingOfRejection, probeAuthServer } from "./auth_server_finding.ts";
 import type { TeleportKeyMaterial } from "./identity_file.ts";
 import { describeFailedSearch } from "./routes/failed_search.ts";
 import { describeRoute, type Route, type TeleportNetwork } from "./routes/route.ts";
+import { ADDRESS_HINT } from "./tls_causes.ts";
 import { type PortAttempts, searchPorts, type TeleportAddress } from "./routes/search_ports.ts";
 import { type FoundRoute, searchRoute } from "./routes/search_route.ts";
 
@@ -124,7 +125,10 @@ async function explainFailure(
       signal,
     );
     if (finding.status !== "ok") {
-      return { ...finding, details: [...new Set([...finding.details ?? [], ...lines])] };
+      const isGuess = only.attempts.length > 1 && hint !== undefined && hint !== ADDRESS_HINT;
+      const advice = [finding.advice, isGuess ? `If it is a proxy: ${hint}` : undefined]
+        .filter((part) => part !== undefined).join(". ");
+      return { ...finding, advice, details: [...new Set([...finding.details ?? [], ...lines])] };
     }
   }
   return failed(isLasting ? "config" : "unavailable", capitalize(text), {
