@@ -108,7 +108,6 @@ async function checkPosition(
     position = await firstLogPosition({
       startMs: startTimeMs,
       cursor,
-      folder,
       store: store as PositionStore,
       auditLog: connection.auditLog,
       clock,

@@ -13,8 +13,6 @@ export interface FirstPositionInput {
   readonly startMs: number | undefined;
   /** `cursor`: id of the last event that was forwarded. */
   readonly cursor: string | undefined;
-  /** The folder that holds the state, for the way out that a message names. */
-  readonly folder: string;
   readonly store: PositionStore;
   readonly auditLog: LogSearchOptions["auditLog"];
   readonly clock: Clock;
@@ -53,7 +51,7 @@ async function readStored(store: PositionStore): Promise<LogPosition | undefined
   return { ...start, fromMs: Math.max(start.fromMs, idleAtMs ?? Date.parse(date)) };
 }
 
-function refuseOtherStart(position: LogPosition, { folder, startMs }: FirstPositionInput): void {
+function refuseOtherStart(position: LogPosition, { startMs }: FirstPositionInput): void {
   const isSame = startMs === undefined ||
     Math.floor(startMs / 1000) === Math.floor(position.startMs / 1000);
   if (isSame) return;
@@ -67,7 +65,7 @@ function refuseOtherStart(position: LogPosition, { folder, startMs }: FirstPosit
       `and the first run fixed ${fixed}`,
     {
       hint: "Remove start-time to go on. To restart the ingestion from another time, stop the " +
-        `handler and rm ${folder}/state.kv*`,
+        "handler and run: state reset",
     },
   );
 }

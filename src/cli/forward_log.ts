@@ -88,7 +88,6 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const firstPosition = await readFirstPosition(input, {
     store: patient,
     connection,
-    folder,
   });
   if (firstPosition === undefined) return;
   status.readFrom(firstPosition.fromMs);
@@ -120,11 +119,7 @@ async function noteQuarantined(place: QuarantinePlace, status: RunStatus): Promi
 /** Undefined when the run was stopped before Teleport could be asked. */
 async function readFirstPosition(
   input: ForwardLogInput,
-  { store, connection, folder }: {
-    store: PositionStore;
-    connection: AuthConnection;
-    folder: string;
-  },
+  { store, connection }: { store: PositionStore; connection: AuthConnection },
 ) {
   try {
     if (input.config.failFast) await requirePeers({ ...input, connection });
@@ -132,7 +127,6 @@ async function readFirstPosition(
     return await firstLogPosition({
       startMs: input.config.startTimeMs,
       cursor: input.config.cursor,
-      folder,
       auditLog: connection.auditLog,
       ...input,
       store,

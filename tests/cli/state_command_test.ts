@@ -40,7 +40,7 @@ async function run(peers: FakePeers, ...args: string[]) {
   await using program = startProgram({
     args: ["state", "quarantine", ...args, "--config", peers.config],
   });
-  const { code } = await program.waitForExit(30_000);
+  const { code } = await program.waitForExit();
   return { code, out: program.stdout.join("\n"), err: program.stderr.join("\n") };
 }
 
@@ -281,7 +281,7 @@ Deno.test("state quarantine replay sends nothing in a dry run", async () => {
 
 for (
   const [args, words] of [
-    [["state"], /Nothing to do\. There are state quarantine list, /],
+    [["state"], /Nothing to do\. There are state show, /],
     [["state", "quarantine"], /Unknown: state quarantine\. There are /],
     [["state", "quarantine", "lst"], /Unknown: state quarantine lst\. There are /],
     [["state", "quarantine", "drop", "--yes"], /No entry is named\. Give entries, /],
@@ -299,7 +299,7 @@ for (
   Deno.test(`${args.join(" ")} ends with 2 and says what is wrong`, async () => {
     await using peers = await startFakePeers();
     await using program = startProgram({ args: [...args, "--config", peers.config] });
-    const { code } = await program.waitForExit(30_000);
+    const { code } = await program.waitForExit();
     assert.equal(code, 2);
     assert.match(program.stderr.join("\n"), words);
     assert.deepEqual(program.stdout, []);

@@ -143,7 +143,9 @@ Deno.test("findPositionAfter() says in a fault that the server could not be aske
   const auditLog = client as unknown as LogSearchOptions["auditLog"];
   await assert.rejects(
     findPositionAfter({ auditLog, id: "x", startMs: undefined, nowMs: NOW_MS }, NEVER),
-    (error) => error instanceof Fault && error.transient && /look for the last event that was sent: away/.test(error.message),
+    (error) =>
+      error instanceof Fault && error.transient &&
+      /look for the last event that was sent: away/.test(error.message),
   );
 });
 
