@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../core/clock.ts";
+import { ReadGate } from "./read_gate.ts";
 
 /** HTTP/2 gives a connection 64 KiB in flight; more keeps it busy between two reads. */
 const RECEIVE_WINDOW_BYTES = 1024 * 1024;
@@ -116,7 +117,7 @@ export class AuthSessions implements Disposable {
         const { socket } = generation;
         generation.socket = undefined;
         if (socket === undefined) throw new SocketNeeded();
-        return socket;
+        return ReadGate.install(socket);
       },
       settings: { initialWindowSize: RECEIVE_WINDOW_BYTES },
     });

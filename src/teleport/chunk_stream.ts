@@ -7,6 +7,7 @@ import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
 import type { AuditLogClient } from "./audit_log_client.ts";
 import type { ExportEventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { CallCutError } from "./grpc_call.ts";
 import type { DoneEvent } from "./log_position.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
@@ -93,12 +94,31 @@ export class ChunkStream implements EventStream {
     yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
   }
 
+  /** Reads what comes after a cursor, in several calls where one is not read for too long. */
+  async *#readAfter(
+    cursor: string,
+    options: { purpose: string; signal: AbortSignal },
+  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
+    let reached = cursor;
+    while (true) {
+      try {
+        for await (const messages of this.#callAfter(reached, options)) {
+          reached = messages.at(-1)?.cursor ?? reached;
+          yield messages;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof CallCutError)) throw error;
+      }
+    }
+  }
+
   /**
-   * Reads what comes after a cursor. That nothing does is true of a chunk whose end was not noted, and
+   * Asks for what comes after a cursor. That nothing does is true of a chunk whose end was not noted, and
    * of a server that does not know the cursor any more: so the chunk is read from its beginning up to
    * the cursor, and what follows is what was missing.
    */
-  async *#readAfter(
+  async *#callAfter(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
   ): AsyncGenerator<readonly ExportEventUnstructured[]> {
@@ -130,7 +150,7 @@ export class ChunkStream implements EventStream {
       call: (signal) =>
         auditLog.exportUnstructuredEvents(
           { date: timestampFromMs(Date.parse(date)), chunk, cursor },
-          { signal, timeoutMs: 0 },
+          { signal, timeoutMs: 0, mayBeCut: true },
         ),
     });
   }

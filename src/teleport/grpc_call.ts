@@ -7,6 +7,7 @@ import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../core/clock.ts";
 import type { AuthSessions } from "./auth_sessions.ts";
 import { MessageSplitter } from "./message_splitter.ts";
+import { ReadGate } from "./read_gate.ts";
 
 /** What is asked of the server, and for how long. */
 export interface GrpcCallOptions {
@@ -20,11 +21,17 @@ export interface GrpcCallOptions {
   readonly timeoutMs: number | undefined;
   /** Ends the call; the server hears of it. */
   readonly signal: AbortSignal | undefined;
+  /** Whether the call may end while it is not read: there is a way to go on with it. */
+  readonly mayBeCut: boolean;
   readonly clock: Clock;
   /** Told of the end of a call before its time, with how long nothing had come then. */
   readonly onBroken: (silentMs: number) => void;
 }
 
+/** With more that waits for the reader, the connection is not read from. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** A connection is others' as well: a call that is not read for so long is ended. */
+const MAX_HOLD_MS = 5000;
 /** Stands before each message: no flags, and its length. */
 const HEAD_BYTES = 5;
 /** Fields of headers and trailers, as `node:http2` spells them. */
@@ -49,12 +56,26 @@ const RESETS: { readonly [code: number]: readonly [name: string, code: Code] } =
 };
 const CANCEL = 8;
 
+/** How a call has ended: well, unless there is an error. */
+interface Outcome {
+  readonly error?: ConnectError | CallCutError;
+}
+
+/** The call was ended because nobody read; what had come by then was given. */
+export class CallCutError extends Error {
+  constructor() {
+    super("The call was not read for too long");
+    this.name = "CallCutError";
+  }
+}
+
 /**
  * One call of the gRPC protocol: a request of one message, and what comes of it, as bytes. It costs less
  * than connect's own, which hands each message through a dozen generators, and gives several messages at
  * a time; the meaning of headers and trailers is left to connect.
  *
- * It fails with a `ConnectError`. It ends by itself after an answer or a failure, and when disposed of.
+ * What waits to be read is bounded. It fails with a `ConnectError`, or with a `CallCutError`. It ends by
+ * itself after an answer or a failure, and when disposed of.
  */
 export class GrpcCall implements Disposable {
   readonly #options: GrpcCallOptions;
@@ -62,9 +83,12 @@ export class GrpcCall implements Disposable {
   readonly #ended = new AbortController();
   #stream: ClientHttp2Stream | undefined;
   #messages: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Lets the connection be read again. */
+  #release: (() => void) | undefined;
   #header: IncomingHttpHeaders | undefined;
   #trailer: IncomingHttpHeaders | undefined;
-  #outcome: { readonly error?: ConnectError } | undefined;
+  #outcome: Outcome | undefined;
   #wake: (() => void) | undefined;
   /** When something came, or was waited for, last. */
   #aliveMs: number;
@@ -96,7 +120,7 @@ export class GrpcCall implements Disposable {
   /**
    * Waits for messages: some of them in order, or undefined when the answer has ended well.
    *
-   * @throws {ConnectError} once all messages before the failure were given.
+   * @throws {ConnectError} once all messages before the failure were given. @throws {CallCutError}
    */
   async next(): Promise<Uint8Array[] | undefined> {
     this.#aliveMs = this.#options.clock.monotonicMs();
@@ -107,6 +131,8 @@ export class GrpcCall implements Disposable {
     }
     const messages = this.#messages;
     this.#messages = [];
+    this.#waitingBytes = 0;
+    this.#release?.();
     return messages;
   }
 
@@ -146,7 +172,26 @@ export class GrpcCall implements Disposable {
     if (this.#outcome !== undefined) return;
     this.#aliveMs = this.#options.clock.monotonicMs();
     this.#splitter.push(piece, this.#messages);
-    if (this.#messages.length > 0) this.#wake?.();
+    if (this.#messages.length === 0) return;
+    this.#waitingBytes += piece.length;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#hold();
+    this.#wake?.();
+  }
+
+  /** Reads no more until what waits was read; ends the call when that takes too long. */
+  #hold(): void {
+    if (!this.#options.mayBeCut || this.#release !== undefined) return;
+    const open = ReadGate.of(this.#stream!.session)?.hold();
+    const released = new AbortController();
+    this.#release = () => {
+      this.#release = undefined;
+      open?.();
+      released.abort();
+    };
+    this.#options.clock.sleep(MAX_HOLD_MS, released.signal).then(
+      () => this.#outcome ?? this.#end({ error: new CallCutError() }),
+      () => {},
+    );
   }
 
   /** A status that has not come by the end may come until the stream is closed. */
@@ -191,8 +236,9 @@ export class GrpcCall implements Disposable {
     this.#options.onBroken(this.#options.clock.monotonicMs() - this.#aliveMs);
   }
 
-  #end(outcome: { readonly error?: ConnectError }): void {
+  #end(outcome: Outcome): void {
     this.#outcome = outcome;
+    this.#release?.();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#ended.abort();
     const stream = this.#stream;

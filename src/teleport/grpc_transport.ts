@@ -38,6 +38,8 @@ export interface GrpcCallLimits {
   readonly signal?: AbortSignal | undefined;
   /** Longest time for the call, in milliseconds; 0 for ever. */
   readonly timeoutMs?: number | undefined;
+  /** Whether the caller goes on where the call was cut. @default {false} */
+  readonly mayBeCut?: boolean | undefined;
 }
 
 const NEVER = new AbortController().signal;
@@ -98,7 +100,11 @@ export class GrpcTransport implements Transport {
     return { ...describe(method), stream: true, method, message: flatten(batches) };
   }
 
-  /** Calls a method that answers with a stream, and gives the messages as they come, some at a time. */
+  /**
+   * Calls a method that answers with a stream, and gives the messages as they come, some at a time.
+   *
+   * @throws {CallCutError} when nobody reads for some seconds and `mayBeCut` is set.
+   */
   async *readBatches<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
     request: MessageInitShape<I>,
@@ -136,7 +142,7 @@ export class GrpcTransport implements Transport {
   #call<I extends DescMessage>(
     method: DescMethodUnary<I> | DescMethodStreaming<I>,
     request: MessageInitShape<I>,
-    { signal, timeoutMs }: GrpcCallLimits,
+    { mayBeCut = false, signal, timeoutMs }: GrpcCallLimits,
   ): GrpcCall {
     const { clock, maxMessageBytes, sessions, timeoutMs: defaultTimeoutMs } = this.#options;
     return new GrpcCall(sessions, {
@@ -145,6 +151,7 @@ export class GrpcTransport implements Transport {
       maxMessageBytes,
       timeoutMs: timeoutMs === 0 ? undefined : timeoutMs ?? defaultTimeoutMs,
       signal,
+      mayBeCut,
       clock,
       onBroken: (silentMs) => {
         // The time-out that ended the call may have begun a moment before the silence.

@@ -10,6 +10,8 @@ import {
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import type { AuditLogClient } from "./audit_log_client.ts";
 import { toAuditEvent } from "./audit_event.ts";
+import type { EventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { CallCutError } from "./grpc_call.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
@@ -47,26 +49,13 @@ export class SessionStream implements EventStream {
 
   /** @throws {Fault} of kind `missing` when there is no such recording (yet). */
   async *read(stored: Position, signal: AbortSignal): AsyncGenerator<Page> {
-    const { auditLog, clock, idleMs, sessionId } = this.#options;
     const start = decodeSessionPosition(stored);
-    const batches = readWatchedStream({
-      purpose: "read a session recording",
-      clock,
-      ...(idleMs === undefined ? {} : { idleMs }),
-      signal,
-      call: (signal) =>
-        auditLog.streamUnstructuredSessionEvents(
-          { sessionId, startIndex: start.index },
-          // A recording takes as long as the receiver does; silence is watched for instead.
-          { signal, timeoutMs: 0 },
-        ),
-    });
     let events: AuditEvent[] = [];
     let indexes: number[] = [];
     let bytes = 0;
     let count = start.index;
     try {
-      for await (const batch of batches) {
+      for await (const batch of this.#readFrom(start.index, signal)) {
         for (const message of batch) {
           const index = Number(message.index);
           const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
@@ -95,6 +84,55 @@ export class SessionStream implements EventStream {
       throw error;
     }
     yield toPage(start, events, indexes);
+  }
+
+  /** Reads events from an index on, in several calls where one is not read for too long. */
+  async *#readFrom(
+    index: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly EventUnstructured[]> {
+    let lastIndex = index;
+    /** How many events of the last index were given. */
+    let given = 0;
+    while (true) {
+      const firstIndex = lastIndex;
+      let repeated = given;
+      try {
+        for await (const messages of this.#callFrom(firstIndex, signal)) {
+          const fresh = messages.filter((message) =>
+            repeated === 0 || Number(message.index) !== firstIndex || repeated-- === 0
+          );
+          for (const message of fresh) {
+            const index = Number(message.index);
+            given = index === lastIndex ? given + 1 : 1;
+            lastIndex = index;
+          }
+          yield fresh;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof CallCutError)) throw error;
+      }
+    }
+  }
+
+  #callFrom(
+    startIndex: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly EventUnstructured[]> {
+    const { auditLog, clock, idleMs, sessionId } = this.#options;
+    return readWatchedStream({
+      purpose: "read a session recording",
+      clock,
+      ...(idleMs === undefined ? {} : { idleMs }),
+      signal,
+      call: (signal) =>
+        auditLog.streamUnstructuredSessionEvents(
+          { sessionId, startIndex },
+          // A recording takes as long as the receiver does; silence is watched for instead.
+          { signal, timeoutMs: 0, mayBeCut: true },
+        ),
+    });
   }
 }
 

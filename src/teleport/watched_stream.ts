@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
+import { CallCutError } from "./grpc_call.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
 
 /** How a server stream is read. */
@@ -19,7 +20,7 @@ export interface WatchedStreamOptions<T> {
  * leave the stream open on the server, and enough of those end the connection.
  *
  * @throws {Fault} what the call failed by; also when no message comes for `idleMs`, which is not
- * counted while the reader is busy elsewhere. @throws `signal.reason`.
+ * counted while the reader is busy elsewhere. @throws {CallCutError} @throws `signal.reason`.
  */
 export async function* readWatchedStream<T>(options: WatchedStreamOptions<T>): AsyncGenerator<T> {
   const { call, clock, purpose, signal } = options;
@@ -49,6 +50,7 @@ export async function* readWatchedStream<T>(options: WatchedStreamOptions<T>): A
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (ended.signal.aborted) throw ended.signal.reason;
+    if (error instanceof CallCutError) throw error;
     throw toTeleportFault(purpose, error);
   } finally {
     ended.abort();

@@ -40,6 +40,8 @@ export interface RawCall {
   readonly streamId: number;
   /** Number of the connection, from 1. */
   readonly connectionId: number;
+  /** Bytes that the client has allowed for the stream beyond its first window. */
+  readonly grantedBytes: number;
   /** Writes frames as they are; fails when the client is gone. */
   send(...frames: readonly RawFrame[]): Promise<void>;
   /** Writes bytes that need not be frames. */
@@ -86,6 +88,7 @@ export async function startRawHttp2Server(
     await reader.skip(PREFACE_BYTES);
     const write = (bytes: Uint8Array) => writeAll(connection, bytes);
     await write(encodeFrame({ type: FRAME.settings }, 0));
+    const granted = new Map<number, number>();
     for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
       const { flags, payload, streamId, type } = frame;
       if (type === FRAME.settings && (flags & ACK) === 0) {
@@ -94,12 +97,19 @@ export async function startRawHttp2Server(
       if (type === FRAME.ping && (flags & ACK) === 0) {
         await write(encodeFrame({ type: FRAME.ping, flags: ACK, payload }, 0));
       }
+      if (type === FRAME.window) {
+        const increment = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+        granted.set(streamId, (granted.get(streamId) ?? 0) + increment);
+      }
       const isWhole = (flags & END_STREAM) !== 0 &&
         (type === FRAME.data || type === FRAME.headers);
       if (!isWhole) continue;
       const call = {
         streamId,
         connectionId,
+        get grantedBytes() {
+          return granted.get(streamId) ?? 0;
+        },
         send: (...frames: readonly RawFrame[]) =>
           write(concat(frames.map((frame) => encodeFrame(frame, streamId)))),
         write,

@@ -6,6 +6,7 @@ import { Fault } from "../../src/core/fault.ts";
 import type { Position } from "../../src/core/position.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
 import type { EventUnstructured } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { CallCutError } from "../../src/teleport/grpc_call.ts";
 import { ChunkStream, type ChunkStreamOptions } from "../../src/teleport/chunk_stream.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -24,6 +25,8 @@ class ChunkClient {
   count: number;
   /** Breaks before this event. */
   breakAt: number | undefined;
+  /** The call that comes to one of these events is cut before it, once. */
+  readonly cutAt = new Set<number>();
   /** Items without an event after which the cursor has moved all the same. */
   readonly blanks = new Set<number>();
   /** Messages that come at a time. */
@@ -46,6 +49,10 @@ class ChunkClient {
     const first = request.cursor === "" ? 0 : Number(request.cursor) + 1;
     let batch: Item[] = [];
     for (let at = first; at < this.count; at++) {
+      if (this.cutAt.delete(at)) {
+        yield batch;
+        throw new CallCutError();
+      }
       if (at === this.breakAt) {
         yield batch;
         throw new ConnectError("connection reset", Code.Unavailable);
@@ -276,5 +283,17 @@ Deno.test("ChunkStream.read() finds its place from the beginning when the server
     assert.deepEqual(ids, expected);
     const cursor = expected.length > 0 ? "7" : at;
     assert.deepEqual(pages.at(-1)!.position, { version: 1, cursor });
+  }
+});
+
+Deno.test("ChunkStream.read() goes on where a call was cut, and neither loses nor repeats an event", async () => {
+  for (const places of [[0], [1], [4, 5, 6], [3, 500, 1100], [1199]]) {
+    const client = new ChunkClient(1200);
+    for (const place of places) client.cutAt.add(place);
+    const { error, ids } = await readAll(openStream(client));
+    assert.equal(error, undefined);
+    assert.deepEqual(ids, idsFrom(0, 1200));
+    const cursors = ["", ...places.map((place) => place === 0 ? "" : `${place - 1}`)];
+    assert.deepEqual(client.requests.map(({ cursor }) => cursor), cursors);
   }
 });

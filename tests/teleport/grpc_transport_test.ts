@@ -2,12 +2,16 @@
 import assert from "node:assert/strict";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { setImmediate } from "node:timers/promises";
+import { systemClock } from "../../src/core/clock.ts";
 import { createAuthConnection } from "../../src/teleport/auth_connection.ts";
 import {
   EventUnstructuredSchema,
   ExportEventUnstructuredSchema,
 } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { CallCutError } from "../../src/teleport/grpc_call.ts";
 import { teleportCertificates } from "../support/certificates.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import {
   encodeHeaders,
   END_HEADERS,
@@ -27,6 +31,7 @@ const HEAD: RawFrame = { type: FRAME.headers, flags: END_HEADERS, payload: GRPC_
 function connectTo(
   port: number,
   { client, hostAuthority }: Awaited<ReturnType<typeof teleportCertificates>>,
+  clock = systemClock,
 ) {
   return createAuthConnection({
     host: "127.0.0.1",
@@ -37,6 +42,7 @@ function connectTo(
       authorities: [hostAuthority.certificatePem],
     },
     callTimeoutMs: 1000,
+    clock,
   });
 }
 
@@ -265,4 +271,77 @@ Deno.test("GrpcTransport.unary() wants one message, no less and no more", async 
     using connection = connectTo(server.port, await teleportCertificates());
     await assert.rejects(connection.auditLog.getUnstructuredEvents({}), says);
   }
+});
+
+/** What the server may send at first, and again as the client allows it. */
+const WINDOW_BYTES = 1024 * 1024;
+const PIECE = item("x", 16_000);
+/** Sixteen times what may be on its way. */
+const PIECES = 1000;
+/** The client's window, what waits for its reader, and what lies in sockets. */
+const MOST_AHEAD_BYTES = 4 * WINDOW_BYTES;
+
+/** How many pieces were sent; no more are once it is disposed of. */
+class Sent implements Disposable {
+  count = 0;
+  isOver = false;
+
+  [Symbol.dispose](): void {
+    this.isOver = true;
+  }
+}
+
+/** Sends an answer of so many pieces as fast as the client allows, and counts them. */
+async function sendAll(call: RawCall, sent: Sent): Promise<void> {
+  await call.send(HEAD);
+  while (sent.count < PIECES && !sent.isOver) {
+    if ((sent.count + 1) * PIECE.length > WINDOW_BYTES + call.grantedBytes) await setImmediate();
+    else await call.send(data(PIECE)).then(() => sent.count++);
+  }
+  await call.send(WELL);
+}
+
+/** Lets the server send whatever it may. */
+async function idle(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await setImmediate();
+}
+
+Deno.test("GrpcTransport.readBatches() holds the server up while nobody reads, and gives everything in the end", async () => {
+  await using server = await startRawHttp2Server((call) => sendAll(call, sent));
+  using sent = new Sent();
+  using connection = connectTo(server.port, await teleportCertificates());
+  let received = 0;
+  let mostAhead = 0;
+  const limits = { timeoutMs: 0, mayBeCut: true };
+  for await (const messages of connection.auditLog.exportUnstructuredEvents({}, limits)) {
+    if (received < PIECES / 2) await idle(200);
+    mostAhead = Math.max(mostAhead, sent.count - received);
+    received += messages.length;
+  }
+  assert.equal(received, PIECES);
+  assert.ok(mostAhead * PIECE.length < MOST_AHEAD_BYTES, `${mostAhead} messages`);
+});
+
+Deno.test("GrpcTransport.readBatches() ends a call that is not read for 5 s, so that others can go on over its connection", async () => {
+  await using server = await startRawHttp2Server((call, index) =>
+    index === 0 ? sendAll(call, sent) : call.send(...grpcAnswer(new Uint8Array(0)))
+  );
+  using sent = new Sent();
+  const clock = new FakeClock();
+  using connection = connectTo(server.port, await teleportCertificates(), clock);
+  const limits = { timeoutMs: 0, mayBeCut: true };
+  const batches = connection.auditLog.exportUnstructuredEvents({}, limits)[Symbol.asyncIterator]();
+  let received = (await batches.next()).value!.length;
+  await idle(500);
+  const sentBefore = sent.count;
+  await clock.advance(5000);
+  await connection.auditLog.getUnstructuredEvents({}, { timeoutMs: 0 });
+  await assert.rejects(async () => {
+    for (let next = await batches.next(); !next.done; next = await batches.next()) {
+      received += next.value.length;
+    }
+  }, CallCutError);
+  assert.ok(received > 1 && received <= sentBefore, `${received} of ${sentBefore}`);
+  assert.ok(received * PIECE.length < MOST_AHEAD_BYTES, `${received} messages`);
+  assert.equal(server.connections, 1);
 });

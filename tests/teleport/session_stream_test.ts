@@ -11,6 +11,7 @@ import {
 } from "../../src/core/session_position.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
 import type { EventUnstructured } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { CallCutError } from "../../src/teleport/grpc_call.ts";
 import { SessionStream, type SessionStreamOptions } from "../../src/teleport/session_stream.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -25,6 +26,8 @@ class RecordingClient {
   readonly #indexes: readonly number[];
   /** Breaks before this place. */
   breakAt: number | undefined;
+  /** The call that comes to one of these places is cut before it, once. */
+  readonly cutAt = new Set<number>();
   /** Called before each event is sent. */
   onSend: (at: number) => void = () => {};
 
@@ -43,6 +46,10 @@ class RecordingClient {
       if (index < request.startIndex) continue;
       await Promise.resolve();
       if (signal.aborted) throw new ConnectError("canceled", Code.Canceled);
+      if (this.cutAt.delete(at)) {
+        yield batch;
+        throw new CallCutError();
+      }
       if (at === this.breakAt) {
         yield batch;
         throw new ConnectError("recording is corrupted", Code.DataLoss);
@@ -229,4 +236,18 @@ Deno.test("decodeSessionPosition() takes what is missing or odd for the beginnin
   );
   const position = { index: 3, uploadMs: 1, attempts: 2, dueMs: 4 };
   assert.deepEqual(decodeSessionPosition(encodeSessionPosition(position)), position);
+});
+
+Deno.test("SessionStream.read() goes on where a call was cut, and neither loses nor repeats an event of a shared index", async () => {
+  const indexes = [0, 1, 2, 2, 2, 3, 4, 4, 5, 6, 6];
+  for (let first = 0; first < indexes.length; first++) {
+    for (let second = first; second < indexes.length; second++) {
+      const client = new RecordingClient(indexes);
+      client.cutAt.add(first).add(second);
+      const { error, pages } = await readAll(client);
+      assert.equal(error, undefined);
+      const ids = pages.flatMap((page) => page.events.map(({ id }) => id));
+      assert.deepEqual(ids, indexes.map((_, at) => `${at}`), `cut at ${first} and ${second}`);
+    }
+  }
 });
