@@ -95,6 +95,12 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
   [["diagnostics.port=80"], /diagnostics\.port: Must be greater than or equal to 1024/],
   [["serviceMonitor.enabled=true", "diagnostics.enabled=false"], /needs diagnostics\.enabled/],
   [["certManager.enabled=true"], /certManager\.dnsNames or certManager\.ipAddresses is needed/],
+  [
+    ["replicas=2"],
+    /replicas: more than one handler cannot share a volume\. Set sharedStorage\.url/,
+  ],
+  [["sharedStorage.url=https://kv:4512"], /sharedStorage\.tokenSecretName is needed/],
+  [["sharedStorage.url=https://user@kv:4512"], /sharedStorage\.url: Does not match pattern/],
   [["crd.create=true"], /crd\.create needs tbot\.enabled/],
   [["tbot.enabled=true"], /tbot\./],
   [
@@ -139,6 +145,24 @@ peerTest(
     assert.match(settingsOf(manifests), /\/fluentd\/client\.crt"/);
   },
 );
+
+Deno.test("Replicas share a store and no volume, roll one by one, and stand on nodes of their own", () => {
+  const manifests = parseManifests(readRendered("replicas"));
+  const { replicas, strategy, template } = findManifest(manifests, "Deployment").spec;
+  assert.deepEqual([replicas, strategy.type], [3, "RollingUpdate"]);
+  assert.ok(manifests.every(({ kind }) => kind !== "PersistentVolumeClaim"));
+  const [{ env, volumeMounts }] = template.spec.containers;
+  assert.deepEqual(env.map(({ name }: { name: string }) => name), [
+    "FDFWD_REPLICA_NAME",
+    "FDFWD_STORAGE_TOKEN",
+  ]);
+  assert.ok(volumeMounts.every(({ name }: { name: string }) => name !== "storage"));
+  assert.ok(template.spec.affinity.podAntiAffinity !== undefined);
+  const { maxUnavailable, selector } = findManifest(manifests, "PodDisruptionBudget").spec;
+  assert.equal(maxUnavailable, 1);
+  assert.deepEqual(selector, findManifest(manifests, "Deployment").spec.selector);
+  assert.match(settingsOf(manifests), /^storage = "https:\/\/denokv\.teleport-audit\.svc:4512"$/m);
+});
 
 peerTest("The chart brings Grafana's dashboard whole", NEEDS, async () => {
   const { stdout } = await renderChart(

@@ -77,8 +77,9 @@ for (const [name, manifests] of rendered) {
       readText: () => Promise.resolve(text),
     };
     const { env = [], volumeMounts } = handlerOf(manifests).containers[0];
-    const isGiven = ({ name }: { name: string }) => name.startsWith("FDFWD_");
-    const values = env.filter(isGiven).map(({ name }: { name: string }) => [name, "given"]);
+    // What the chart itself adds comes from other objects.
+    const isReferred = ({ valueFrom }: { valueFrom?: unknown }) => valueFrom !== undefined;
+    const values = env.filter(isReferred).map(({ name }: { name: string }) => [name, "given"]);
     const loaded = await loadConfig({
       args: ["--config", "handler.toml"],
       env: Object.fromEntries(values),

@@ -94,7 +94,7 @@ name: {{ required "certManager.issuer.name is needed when certManager.issuer.cre
 {{- .Values.persistentVolumeClaim.existingClaim | default (include "handler.fullname" .) -}}
 {{- end -}}
 
-{{/* What is mounted where the position is kept: a `claim`, one of the `own` volumes of the values, or `nothing` lasting. */}}
+{{/* Where the position is kept: on a server that is `shared`, in a `claim`, in one of the `own` volumes of the values, or in `nothing` that lasts. */}}
 {{- define "handler.storage" -}}
 {{- $own := dict -}}
 {{- range .Values.volumeMounts -}}
@@ -102,7 +102,10 @@ name: {{ required "certManager.issuer.name is needed when certManager.issuer.cre
 {{- $_ := set $own "name" .name -}}
 {{- end -}}
 {{- end -}}
-{{- if $own -}}own
+{{- if .Values.sharedStorage.url -}}shared
+{{- else if gt (int .Values.replicas) 1 -}}
+{{- fail "replicas: more than one handler cannot share a volume. Set sharedStorage.url to a KV Connect server, or replicas to 1" -}}
+{{- else if $own -}}own
 {{- else if or .Values.persistentVolumeClaim.enabled .Values.persistentVolumeClaim.existingClaim -}}claim
 {{- else -}}nothing
 {{- end -}}

@@ -2,7 +2,14 @@
 {{- define "handler.settings" -}}
 {{- $keys := include "handler.fluentd.keys" . | fromYaml -}}
 {{- $handler := .Values.eventHandler -}}
+{{- if eq (include "handler.storage" .) "shared" }}
+storage = {{ .Values.sharedStorage.url | toJson }}
+{{- if .Values.sharedStorage.allowHttp }}
+storage-allow-http = true
+{{- end }}
+{{- else }}
 storage = {{ $handler.storagePath | toJson }}
+{{- end }}
 timeout = {{ $handler.timeout | toJson }}
 {{- with int $handler.batch }}
 batch = {{ . }}
