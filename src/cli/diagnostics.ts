@@ -12,6 +12,7 @@ import { RunStatus } from "../diagnostics/run_status.ts";
 import { createStatusRoutes } from "../diagnostics/status_routes.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { openTelemetry } from "./open_telemetry.ts";
+import { usesStateServer } from "./state_server.ts";
 import { listenForStateRequest } from "./state_signal.ts";
 import { VERSION } from "./version.ts";
 
@@ -75,7 +76,9 @@ function createStatus({ clock, loaded: { config } }: OpenDiagnosticsInput): RunS
       teleport: formatAddress(config.teleportAddr),
       logUrl: redactUrl(config.fluentdUrl),
       sessionUrl: redactUrl(config.fluentdSessionUrl),
-      storage: storageFolderFor(config.storage, config.teleportAddr),
+      storage: usesStateServer(config)
+        ? config.storage
+        : storageFolderFor(config.storage, config.teleportAddr),
       isDryRun: config.dryRun,
     },
   });

@@ -4,6 +4,7 @@ import type { Stall, Trouble } from "./run_snapshot.ts";
 import { PEER_TITLES, type Tone } from "./status_headline.ts";
 import type { StatusReport } from "./status_report.ts";
 import { formatAgo, formatCount, formatNumberOf, formatSpan, formatTime } from "./status_words.ts";
+import { adviseOnStorage, describeQuarantinePlace } from "./storage_words.ts";
 
 /** Something that a person should know of, and what to do. */
 export interface AttentionItem {
@@ -93,7 +94,7 @@ function listStoreProblem(
     tone: "bad",
     title: "The state cannot be written",
     detail: markup`<q>${storeProblem}</q>`,
-    advice: markup`Look at the disk, and at the owner of ${storage}.`,
+    advice: adviseOnStorage(storage),
   }];
 }
 
@@ -142,7 +143,7 @@ function listLosses(
     items.push({
       tone: "warning",
       title: `${formatNumberOf(quarantined, "event")} in quarantine`,
-      detail: markup`They lie in <code>${storage}/quarantine</code>.`,
+      detail: describeQuarantinePlace(storage),
       advice: QUARANTINE_ADVICE,
     });
   }

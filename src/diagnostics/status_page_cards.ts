@@ -12,6 +12,7 @@ import {
   formatSpan,
   formatTime,
 } from "./status_words.ts";
+import { describeQuarantinePlace } from "./storage_words.ts";
 
 const PEERS: readonly Trouble["peer"][] = ["source", "receiver", "state"];
 
@@ -103,7 +104,7 @@ export function renderQuarantine({ quarantined, storage }: StatusReport): Markup
     : formatNumberOf(quarantined, "event");
   const advice = quarantined === undefined || quarantined === 0
     ? markup`Events that the receiver refuses would lie here, and the export would go on.`
-    : markup`They lie in <code>${storage}/quarantine</code>. ${QUARANTINE_ADVICE}`;
+    : markup`${describeQuarantinePlace(storage)} ${QUARANTINE_ADVICE}`;
   return card("Quarantine", markup`<p><strong>${count}</strong></p><p class="note">${advice}</p>`);
 }
 

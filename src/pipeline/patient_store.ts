@@ -10,6 +10,8 @@ export function patientStore(
   store: PositionStore,
   options: Omit<StoreWaitOptions, "streamId">,
 ): PositionStore {
+  /** The last commit of each stream that is under way. */
+  const commits = new Map<string, Promise<void>>();
   async function patiently<T>(streamId: string, use: () => Promise<T>): Promise<T> {
     let failure: unknown;
     const result = await waitForStore(async () => {
@@ -25,7 +27,18 @@ export function patientStore(
   }
   return {
     read: (streamId) => patiently(streamId, () => store.read(streamId)),
-    commit: (commit) => patiently(commit.streamId, () => store.commit(commit)),
+    commit(commit) {
+      const { streamId } = commit;
+      const write = () => patiently(streamId, () => store.commit(commit));
+      // One that waits for the store is not overtaken by a later one of the same stream.
+      const before = commits.get(streamId);
+      const written = before === undefined ? write() : before.then(write);
+      const ended = written.catch(() => {}).then(() => {
+        if (commits.get(streamId) === ended) commits.delete(streamId);
+      });
+      commits.set(streamId, ended);
+      return written;
+    },
     forget: (streamIds) => patiently("log", () => store.forget(streamIds)),
     async *list(prefix) {
       // A list that breaks off is begun again, so nothing of it is given before all of it is there.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { KvServer } from "../../src/state/kv_server.ts";
+import { fluentdCertificates } from "../support/certificates.ts";
 import { createKvClient, DENOKV_TOKEN } from "../support/denokv.ts";
 
 /** What a server says about itself, unless a test says otherwise. */
@@ -16,18 +17,13 @@ const METADATA = {
 type Handler = (request: Request) => Response | Promise<Response>;
 
 /** An HTTP server on this machine that answers as it is told. */
-function serve(
-  handler: Handler,
-): AsyncDisposable & { readonly url: string; readonly port: number } {
-  const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
+function serve(handler: Handler, tls?: { readonly cert: string; readonly key: string }) {
+  const options = { hostname: "127.0.0.1", port: 0, onListen() {}, ...tls };
   const server = Deno.serve(options, handler);
   const { port } = server.addr;
   return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    async [Symbol.asyncDispose]() {
-      await server.shutdown();
-    },
+    url: tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
 
@@ -269,6 +265,23 @@ Deno.test("KvServer ends a call within its limit when nobody answers, and gives 
   assert.match(fault.text, /has not answered within 0\.2 s\. Nothing is lost meanwhile/);
   assert.ok(performance.now() - startedMs < 2000);
   held.resolve();
+});
+
+Deno.test("KvServer trusts the authorities that it is given, and says when it knows none", async () => {
+  const { authority, server: { certificatePem: cert, privateKeyPem: key } } =
+    await fluentdCertificates();
+  const found = new Uint8Array([0x0a, 0, 0x20, 1, 0x40, 1]);
+  await using secure = serve(server(METADATA, () => protobuf(found)), { cert, key });
+  using stranger = createKvClient(secure.url);
+  const fault = await faultOf(stranger.read([["x"]]));
+  assert.match(fault.text, /no known authority has signed; name that in storage-ca/);
+  assert.ok(fault.lasting);
+  using db = createKvClient(secure.url, { caCerts: [authority.certificatePem] });
+  const [entry] = await db.read([["x"]]);
+  assert.equal(entry!.value, undefined);
+  await using clear = serve(() => protobuf(found));
+  using plain = createKvClient(clear.url.replace("http:", "https:"));
+  assert.match((await faultOf(plain.read([["x"]]))).text, /does not speak TLS at this port/);
 });
 
 Deno.test("KvServer says when nobody listens, and when a call is given up", async () => {
