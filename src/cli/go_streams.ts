@@ -45,7 +45,7 @@ export function toStreams(
     state.windowMs,
     first === undefined ? undefined : Date.parse(first),
   );
-  if (knownMs === undefined && state.id === "") {
+  if (knownMs === undefined && state.id === "" && state.cursor === "") {
     const problem = `Nothing in '${folder}' says how far the Go handler got`;
     throw new Fault("state", problem, {
       hint: "Give --start-time, or --storage with an empty folder and --cursor with the last id",

@@ -50,13 +50,17 @@ async function settlePages(
   { auditLog, clock, logger, stop, store }: SettleGoStateInput,
 ): Promise<void> {
   const options = { auditLog, nowMs: clock.nowMs() };
-  const { isExact, position } = await findGoPosition(marks, options, stop);
+  const found = await findGoPosition(marks, options, stop);
+  const { foundBy, position } = found;
   const from = new Date(position.fromMs).toISOString();
-  if (!isExact) {
+  if (found.isCursorRefused) {
+    logger.warning("Teleport does not take the Go handler's cursor: it is done without");
+  }
+  if (foundBy === "cursor" || foundBy === "window") {
+    const what = foundBy === "cursor" ? "the page on which it came" : "all since its window began";
     logger.warning(
-      "The last event that the Go handler sent cannot be found: all since its window began is sent " +
-        "again",
-      { id: marks.id, from },
+      `The last event that the Go handler sent cannot be found: ${what} is sent again`,
+      { id: marks.id === "" ? "none" : marks.id, from },
     );
   }
   // Opened, not set: another handler that shares the state may have settled it, and moved on.

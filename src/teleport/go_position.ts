@@ -20,8 +20,10 @@ export interface GoLogMarks {
 /** Where that is for us. */
 export interface GoLogPosition {
   readonly position: LogPosition;
-  /** Whether the last event was found, or none was sent. Else everything since the window repeats. */
-  readonly isExact: boolean;
+  /** What it was found by. By all but `event` some events come again; by `start` there are none before. */
+  readonly foundBy: "event" | "cursor" | "window" | "start";
+  /** Whether the server refused the cursor. */
+  readonly isCursorRefused: boolean;
 }
 
 const PAGE_SIZE = 500;
@@ -31,8 +33,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * Finds the position after the last event that the Go handler has sent. It lies on the page of its
  * cursor, where the server still takes that; else it is looked for in the window, from both ends, so
  * that it is found soon whether little or much was left to send; else shortly before the window, which
- * moves on while no events come. A cursor alone is not believed: one that was cut, or is of another
- * window, may lead past events.
+ * moves on while no events come.
+ *
+ * When it cannot be found, or its id was cut off, the page of the cursor is where the Go handler would
+ * go on as well: it writes one after the other, so that a crash cuts one of them at most. Else the
+ * window is, and everything since it began repeats.
  *
  * @throws {Fault} when the server cannot be asked. @throws `signal.reason`.
  */
@@ -41,19 +46,29 @@ export async function findGoPosition(
   { auditLog, nowMs }: { readonly auditLog: PagedAuditLog; readonly nowMs: number },
   signal: AbortSignal,
 ): Promise<GoLogPosition> {
-  const { id, startMs } = marks;
+  const { cursor, id, startMs } = marks;
   const windowMs = Math.max(marks.windowMs ?? startMs, startMs);
-  const atWindow = { ...startOfLog(startMs), fromMs: Math.floor(windowMs / 1000) * 1000 };
-  if (id === "") return { position: atWindow, isExact: true };
   const span = { startMs: windowMs, endMs: nowMs + DAY_MS };
-  const event = await findOnPage(auditLog, { ...span, id, cursor: marks.cursor }, signal) ??
-    await findFromBothEnds(auditLog, { ...span, id }, signal) ??
-    await findBefore(auditLog, { startMs, endMs: windowMs, id }, signal);
-  if (event === undefined) return { position: atWindow, isExact: false };
-  return {
-    position: await positionAfterEvent({ auditLog, startMs }, event, signal),
-    isExact: true,
-  };
+  const page = await readCursorPage(auditLog, { ...span, cursor }, signal);
+  const isCursorRefused = page === undefined;
+  if (id !== "") {
+    const event = page?.find((event) => event.id === id) ??
+      await findFromBothEnds(auditLog, { ...span, id }, signal) ??
+      await findBefore(auditLog, { startMs, endMs: windowMs, id }, signal);
+    if (event !== undefined) {
+      const position = await positionAfterEvent({ auditLog, startMs }, event, signal);
+      return { position, foundBy: "event", isCursorRefused };
+    }
+  }
+  const first = page?.find(({ timeMs }) => timeMs !== 0);
+  if (first !== undefined) {
+    const after = await positionAfterEvent({ auditLog, startMs }, first, signal);
+    const position = { ...after, done: after.done.filter(({ id }) => id !== first.id) };
+    return { position, foundBy: "cursor", isCursorRefused };
+  }
+  const position = { ...startOfLog(startMs), fromMs: Math.floor(windowMs / 1000) * 1000 };
+  const isBlank = id === "" && cursor === "";
+  return { position, foundBy: isBlank ? "start" : "window", isCursorRefused };
 }
 
 interface Span {
@@ -62,18 +77,19 @@ interface Span {
   readonly id: string;
 }
 
-async function findOnPage(
+/** The page of the cursor; empty for a blank one, undefined when the server does not take it. */
+async function readCursorPage(
   auditLog: PagedAuditLog,
-  { cursor, endMs, id, startMs }: Span & { readonly cursor: string },
+  { cursor, endMs, startMs }: Omit<Span, "id"> & { readonly cursor: string },
   signal: AbortSignal,
-): Promise<DoneEvent | undefined> {
-  if (cursor === "") return undefined;
+): Promise<readonly DoneEvent[] | undefined> {
+  if (cursor === "") return [];
   const query = { startMs, endMs, cursor, order: "oldest-first", limit: PAGE_SIZE } as const;
   const purpose = "look for the last event that was sent";
   try {
     const { items } = await queryLog(auditLog, query, { purpose, signal });
     const writer = new StructJsonWriter();
-    return items.map((item) => toAuditEvent(item, writer)).find((event) => event.id === id);
+    return items.map((item) => toAuditEvent(item, writer));
   } catch (error) {
     // Servers refuse a cursor in many ways; whether this one can be asked at all shows at the next call.
     if (error instanceof Fault) return undefined;

@@ -112,7 +112,7 @@ Deno.test("findGoPosition() goes on exactly where the Go handler stopped, in any
       const go = new GoHandler(setup);
       await go.run(Math.round(ids.length * stop));
       const found = await findGoPosition(await readMarks(folder.path, nowMs), world, NEVER);
-      assert.equal(found.isExact, true);
+      assert.ok(["event", "start"].includes(found.foundBy));
       assert.equal(found.position.startMs, START_MS);
       const ours = await readOn(world, found.position);
       assert.deepEqual([...go.sent, ...ours.ids], ids);
@@ -173,8 +173,8 @@ for (const staleCursor of ["taken", "error", "empty"] as const) {
         cursor: "cut off",
         id: world.ids[at]!,
       };
-      const { isExact, position } = await findGoPosition(marks, world, NEVER);
-      assert.equal(isExact, true);
+      const { foundBy, position } = await findGoPosition(marks, world, NEVER);
+      assert.equal(foundBy, "event");
       assert.equal(position.done.at(-1)!.id, world.ids[at]);
       assert.ok(world.client.queries.length <= 8, `${world.client.queries.length} calls`);
     }
@@ -185,8 +185,8 @@ Deno.test("findGoPosition() takes the window where the last event cannot be foun
   const world = makeWorld({ count: 40, spanMs: 2 * DAY_MS, sameTime: 1 });
   const windowMs = FIRST_EVENT_MS + DAY_MS;
   const marks = { startMs: START_MS, windowMs, cursor: "", id: "0b5f2a3e-faa5-4d" };
-  const { isExact, position } = await findGoPosition(marks, world, NEVER);
-  assert.deepEqual([isExact, position], [false, {
+  const { foundBy, position } = await findGoPosition(marks, world, NEVER);
+  assert.deepEqual([foundBy, position], ["window", {
     startMs: START_MS,
     fromMs: windowMs,
     done: [],
@@ -201,7 +201,29 @@ Deno.test("findGoPosition() goes by the last event where the window has moved on
   const id = world.ids[9]!;
   // A window that was left too early: events 10 to 19 lie before it.
   const marks = { startMs: START_MS, windowMs: FIRST_EVENT_MS + 2 * DAY_MS, cursor: "", id };
-  const { isExact, position } = await findGoPosition(marks, world, NEVER);
-  assert.equal(isExact, true);
+  const { foundBy, position } = await findGoPosition(marks, world, NEVER);
+  assert.equal(foundBy, "event");
   assert.deepEqual((await readOn(world, position)).ids, world.ids.slice(10));
+});
+
+for (const id of ["", "0b5f2a3e-faa5-4d"]) {
+  Deno.test(`findGoPosition() goes on at the page of the cursor where the id was cut to '${id}'`, async () => {
+    await using folder = await temporaryFolder();
+    const world = makeWorld({ count: 90, spanMs: DAY_MS / 2, sameTime: 3 });
+    const { auditLog, nowMs } = world;
+    const go = new GoHandler({ auditLog, folder: folder.path, startMs: START_MS, nowMs });
+    await go.run(67);
+    const marks = { ...await readMarks(folder.path, nowMs), id };
+    const found = await findGoPosition(marks, world, NEVER);
+    assert.deepEqual([found.foundBy, found.isCursorRefused], ["cursor", false]);
+    assert.deepEqual((await readOn(world, found.position)).ids, world.ids.slice(60));
+  });
+}
+
+Deno.test("findGoPosition() takes the window where id and cursor were both cut", async () => {
+  const world = makeWorld({ count: 90, spanMs: DAY_MS / 2, sameTime: 1, staleCursor: "error" });
+  const marks = { startMs: START_MS, windowMs: undefined, cursor: '{"q', id: "" };
+  const found = await findGoPosition(marks, world, NEVER);
+  assert.deepEqual([found.foundBy, found.isCursorRefused], ["window", true]);
+  assert.deepEqual((await readOn(world, found.position)).ids, world.ids);
 });
