@@ -152,6 +152,26 @@ export function renderConditions({ conditions }: StatusReport): Markup {
   return card("Readiness", markup`<ul class="checks">${rows}</ul>`);
 }
 
+/** Who shares the work; nothing where nobody does. */
+export function renderReplicas({ replica }: StatusReport): Markup | undefined {
+  if (replica === undefined) return undefined;
+  const rows = replica.replicas.map(({ claims, isLeader, isSelf, name, seenAgoMs }) => {
+    const seen = isSelf ? "this one" : `seen ${formatSpan(seenAgoMs)} ago`;
+    return markup`<tr><th scope="row">${name}<br><span class="note">${
+      isLeader ? "leads" : "follows"
+    }, ${seen}</span></th>
+<td>${formatCount(claims)}</td></tr>`;
+  });
+  const epoch = replica.epoch === undefined ? undefined : markup`Epoch ${replica.epoch}. `;
+  return card(
+    "Replicas",
+    markup`<table><thead><tr><th scope="col">Replica</th><th scope="col">Forwards</th></tr></thead>
+<tbody>${rows}</tbody></table>
+<p class="note">${epoch}Recordings and chunks are shared out; the one that leads reads the audit log.
+${formatNumberOf(replica.takeovers, "stream")} taken over in this run.</p>`,
+  );
+}
+
 function renderPool({ parked, ready, running }: StreamCounts): Markup {
   const rows = [["Active", running], ["Waiting", ready], ["Parked", parked]] as const;
   return markup`<dl class="pairs">${
