@@ -3,8 +3,8 @@ import { UPGRADE_VARIABLE } from "../teleport/routes/upgrade_override.ts";
 import { AUTHORITIES_VARIABLE } from "../teleport/routes/web_authorities.ts";
 import { ENVIRONMENT_NAMES, NEAR_ENVIRONMENT_NAMES } from "../config/setting_names.ts";
 
-/** By which the runtime would go of its own accord: to this machine too, and by other rules. */
-const RUNTIME_PROXY_VARIABLES = [...HTTP_PROXY_VARIABLES, "ALL_PROXY", "all_proxy"];
+/** As Go has it. */
+const LOOPBACK = "localhost,127.0.0.0/8,::1";
 
 /** What is read of the environment besides settings. scripts/permissions has these names too. */
 const SYSTEM_NAMES = [
@@ -15,7 +15,7 @@ const SYSTEM_NAMES = [
   "OTEL_DENO",
   AUTHORITIES_VARIABLE,
   UPGRADE_VARIABLE,
-  ...RUNTIME_PROXY_VARIABLES,
+  ...HTTP_PROXY_VARIABLES,
 ] as const;
 
 /**
@@ -33,6 +33,8 @@ export function readProcessEnvironment(): { readonly [name: string]: string } {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  for (const name of RUNTIME_PROXY_VARIABLES) Deno.env.delete(name);
+  // The runtime goes by these variables too, and would ask an HTTP proxy for this machine.
+  const exceptions = [env["NO_PROXY"] || env["no_proxy"] || "", LOOPBACK];
+  Deno.env.set("NO_PROXY", exceptions.filter((text) => text !== "").join(","));
   return env;
 }

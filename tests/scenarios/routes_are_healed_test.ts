@@ -39,7 +39,11 @@ async function startAll(options: {
   const program = stack.use(
     startProgram({
       args: ["start", "--config", config, "--fluentd-batch-events", "20"],
-      env: { SSL_CERT_FILE: authpeer.file("web-ca.pem") },
+      env: {
+        SSL_CERT_FILE: authpeer.file("web-ca.pem"),
+        // Not for loopback, neither by us nor by the runtime.
+        HTTPS_PROXY: "http://user:s3cret@127.0.0.1:1",
+      },
     }),
   );
   const held = stack.move();

@@ -21,16 +21,17 @@ const SYSTEM_FILES = [
  */
 export async function readWebAuthorities(named: string | undefined): Promise<readonly string[]> {
   if (named === undefined) return await readSystemFile();
-  const where = `file '${named}' of environment variable ${AUTHORITIES_VARIABLE}`;
   const hint = `Name a file of certificates in PEM form, or unset ${AUTHORITIES_VARIABLE}`;
   let certificates: readonly string[];
   try {
     certificates = certificatesOf(await Deno.readTextFile(named));
   } catch (error) {
-    throw new Fault("config", `Cannot read the ${where}: ${formatError(error)}`, { hint });
+    const text = `Cannot read the file '${named}' of environment variable ${AUTHORITIES_VARIABLE}`;
+    throw new Fault("config", `${text}: ${formatError(error)}`, { hint });
   }
   if (certificates.length === 0) {
-    throw new Fault("config", `No certificate found in the ${where}`, { hint });
+    const text = `No certificate found in the file '${named}' of environment variable`;
+    throw new Fault("config", `${text} ${AUTHORITIES_VARIABLE}`, { hint });
   }
   return certificates;
 }
