@@ -136,11 +136,16 @@ function formatFacts(facts: StateFacts): string {
   if (recordings.length > MAX_SHOWN) rows.push(["", "… (--json shows all)"]);
   if (givenUp.length > 0) rows.push(["Given up", `${givenUp.length} recordings`]);
   const at = goHandlerAt === null ? "" : ` at ${goHandlerAt}`;
-  if (goHandler !== "not there") rows.push(["Go handler", `its state is ${goHandler}${at}`]);
+  if (goHandler !== "not there") rows.push(["Go handler", `${GO_HANDLER[goHandler]}${at}`]);
   return rows.map(([name, text]) => escapeControls(`${name.padEnd(12)}${text}`) + "\n").join("");
 }
 
 const MAX_SHOWN = 20;
+const GO_HANDLER = {
+  "to be taken over": "the first start takes over its state",
+  "to be settled": "the next start asks Teleport where it stopped; its state was taken over",
+  "taken over": "its state was taken over",
+} as const;
 
 function formatLog(log: LogFacts | null): string {
   switch (log?.mode) {
