@@ -26,11 +26,11 @@ async function startAll(options: {
       flags: { events: COUNT, mode: "legacy", proxy: "127.0.0.1:0", ...options.flags },
     }),
   );
-  const relay = stack.use(await startTcpRelay(authpeer.ready[options.at]!));
+  const relay = stack.use(startTcpRelay({ port: portOf(authpeer.ready[options.at]!) }));
   const receiver = stack.use(await startFakeReceiver());
   const config = await writeSettings({
     folder: folder.path,
-    address: relay.address,
+    address: `127.0.0.1:${relay.port}`,
     identity: authpeer.file("identity"),
     url: (path) => receiver.url(path),
     files: await writeFluentdFiles(folder.path),
@@ -48,6 +48,10 @@ async function startAll(options: {
   );
   const held = stack.move();
   return { authpeer, relay, receiver, program, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+function portOf(address: string): number {
+  return Number(address.split(":").at(-1));
 }
 
 /** Waits for everything, stops the program and compares what came with what there is. */
@@ -80,12 +84,13 @@ for (const { flags, name, words } of WAYS) {
       const { authpeer, program, receiver, relay } = all;
       assert.match(await program.waitForLine(/Teleport is reached/), words);
       await receiver.waitForEvents(40);
-      await relay.cut();
+      relay.change({ accepts: false });
+      relay.cut();
       await program.waitForLine(/WARN.*Teleport is not available/);
       await authpeer.append({ count: LATER });
-      await relay.mend();
+      relay.change({ accepts: true });
       await program.waitForLine(/Teleport is available again/);
-      relay.drop();
+      relay.cut();
       await judgeAll(all);
       assert.equal(program.stderr.filter((line) => /Teleport is reached/.test(line)).length, 1);
     },
@@ -100,8 +105,8 @@ peerTest(
     const { authpeer, program, receiver, relay } = all;
     assert.match(await program.waitForLine(/Teleport is reached/), /directly at/);
     await receiver.waitForEvents(40);
-    relay.target = authpeer.ready.proxy!;
-    relay.drop();
+    relay.change({ port: portOf(authpeer.ready.proxy!) });
+    relay.cut();
     await authpeer.append({ count: LATER });
     await program.waitForLine(/Teleport is reached.*by connection upgrade/);
     await judgeAll(all);

@@ -28,18 +28,17 @@ async function connect(address: string, options: { route?: Route; onRoute: (r: R
 
 Deno.test("RouteFinder keeps a way that fails, doubts it after three failures, and finds the one that works", async () => {
   await using server = await startFakeAuthServer({ events: buildEvents({ count: 1 }) });
-  await using relay = await startTcpRelay(`127.0.0.1:${server.port}`);
-  const [host, port] = relay.address.split(":") as [string, string];
+  await using relay = startTcpRelay({ port: server.port });
   const told: string[] = [];
   const route: Route = {
     kind: "tls-routing",
-    host,
-    port: Number(port),
+    host: "127.0.0.1",
+    port: relay.port,
     cluster: "c",
     httpProxy: undefined,
   };
-  await relay.cut();
-  using connection = await connect(relay.address, {
+  relay.change({ accepts: false });
+  using connection = await connect(`127.0.0.1:${relay.port}`, {
     route,
     onRoute: ({ kind }) => told.push(kind),
   });
@@ -57,7 +56,7 @@ Deno.test("RouteFinder keeps a way that fails, doubts it after three failures, a
   }
   assert.deepEqual(told, []);
   await assert.rejects(call(), /no way|nothing listens/);
-  await relay.mend();
+  relay.change({ accepts: true });
   await call();
   assert.deepEqual(told, ["direct"]);
 });
