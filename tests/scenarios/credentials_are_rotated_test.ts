@@ -69,7 +69,7 @@ for (const mode of ["legacy", "bulk"]) {
       const { authpeer, receiver } = rig;
       await using program = startProgram({ args: ["start", "--config", rig.config, ...LOOKING] });
       await receiver.waitForEvents(1);
-      await authpeer.control("/rate", { rate: 300 });
+      await authpeer.control("/rate", { rate: 100 });
       const turn = () => receiver.waitForRequests(receiver.requests.length + 1);
       for (const body of [{}, { ca: true }, {}, { ca: true }]) {
         await waitForSerial(authpeer, await rotate(authpeer, body), turn);
@@ -88,7 +88,7 @@ for (const mode of ["legacy", "bulk"]) {
       for (const event of events) assert.ok(uids.has(event.id), `Event ${event.id} is missing`);
       assert.equal(uids.size, events.length);
       program.kill("SIGTERM");
-      assert.equal((await program.waitForExit()).code, 0);
+      assert.equal((await program.waitForExit()).code, 0, program.stderr.slice(-5).join("\n"));
     },
   );
 }
@@ -137,7 +137,7 @@ ca = "${authpeer.file("cas.pem")}"`;
       ],
     });
     await program.waitForLine(/Caught up/);
-    await authpeer.control("/rate", { rate: 300 });
+    await authpeer.control("/rate", { rate: 100 });
 
     let count = 500;
     const turn = async () => void (count = (await fluentd.waitForRecords(count + 50)).length);
