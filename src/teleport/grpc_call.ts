@@ -55,6 +55,8 @@ const RESETS: { readonly [code: number]: readonly [name: string, code: Code] } =
   13: ["HTTP_1_1_REQUIRED", Code.PermissionDenied],
 };
 const CANCEL = 8;
+/** Why a timer is given up; an exception of its own for each would cost more than the timer. */
+const OVER = "over";
 
 /** How a call has ended: well, unless there is an error. */
 interface Outcome {
@@ -186,7 +188,7 @@ export class GrpcCall implements Disposable {
     this.#release = () => {
       this.#release = undefined;
       open?.();
-      released.abort();
+      released.abort(OVER);
     };
     this.#options.clock.sleep(MAX_HOLD_MS, released.signal).then(
       () => this.#outcome ?? this.#end({ error: new CallCutError() }),
@@ -240,7 +242,7 @@ export class GrpcCall implements Disposable {
     this.#outcome = outcome;
     this.#release?.();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ended.abort();
+    this.#ended.abort(OVER);
     const stream = this.#stream;
     if (stream !== undefined && !stream.closed) stream.close(CANCEL);
     this.#wake?.();
