@@ -39,6 +39,8 @@ export interface KvServerOptions {
 
 /** Keys and ranges that a server reads in one go. */
 const MAX_RANGES = 10;
+/** Such reads side by side, each over a connection of its own. */
+const READS_AT_ONCE = 8;
 /** Entries that a server lists in one go. */
 const MAX_BATCH = 500;
 /** As much as is read of what a server says about itself or its troubles. */
@@ -81,16 +83,20 @@ export class KvServer implements KvDatabase {
   }
 
   async read(keys: readonly KvKey[], call: KvCall = {}): Promise<readonly KvEntry[]> {
-    const starts: Promise<KvEntry[]>[] = [];
-    for (let first = 0; first < keys.length; first += MAX_RANGES) {
-      starts.push(this.#readSome(keys.slice(first, first + MAX_RANGES), call));
+    const entries: KvEntry[] = [];
+    for (let first = 0; first < keys.length; first += MAX_RANGES * READS_AT_ONCE) {
+      const starts: Promise<KvEntry[]>[] = [];
+      for (let i = 0; i < READS_AT_ONCE; i++) {
+        const at = first + i * MAX_RANGES;
+        if (at < keys.length) starts.push(this.#readSome(keys.slice(at, at + MAX_RANGES), call));
+      }
+      // All of them end, so that nothing goes on behind a call that failed.
+      for (const end of await Promise.allSettled(starts)) {
+        if (end.status === "rejected") throw end.reason;
+        entries.push(...end.value);
+      }
     }
-    // All of them end, so that nothing goes on behind a call that failed.
-    const ends = await Promise.allSettled(starts);
-    return ends.flatMap((end) => {
-      if (end.status === "rejected") throw end.reason;
-      return end.value;
-    });
+    return entries;
   }
 
   async *list(range: KvRange, call: KvCall = {}) {
