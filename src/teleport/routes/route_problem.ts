@@ -1,4 +1,4 @@
-import { formatError } from "../../core/fault.ts";
+import { Fault, formatError } from "../../core/fault.ts";
 import { quotePeer } from "../../core/quote_peer.ts";
 import {
   describeConnectProblem,
@@ -49,10 +49,16 @@ export function explainRouteFailure(error: unknown, route: Route): RouteProblem 
       isFinal: false,
     };
   }
+  if (error instanceof Fault) return explainFault(error);
   if (!(error instanceof TlsFailure)) {
     return { text: formatError(error), isLasting: false, isFinal: false };
   }
   return error.wasConnected ? explainHandshake(error, route) : explainConnect(error, route);
+}
+
+/** A setting or variable that is wrong, as the reason why a way does not work. */
+export function explainFault({ hint, message }: Fault): RouteProblem {
+  return { text: lowerFirst(message), hint, isLasting: true, isFinal: false };
 }
 
 function explainConnect(error: TlsFailure, endpoint: Endpoint): RouteProblem {

@@ -1,12 +1,13 @@
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
+import { Fault } from "../../core/fault.ts";
 import type { Endpoint } from "../../tls/connect_problem.ts";
 import { probeTls } from "../../tls/tls_probe.ts";
 import { AUTH_SERVER_NAME } from "../server_identity.ts";
 import { clustersOf, isRoutable } from "./cluster_protocol.ts";
 import { openRoute, type OpenRouteOptions } from "./open_route.ts";
 import { describeWay, type Route, type RouteKind } from "./route.ts";
-import { explainRouteFailure, type RouteProblem } from "./route_problem.ts";
+import { explainFault, explainRouteFailure, type RouteProblem } from "./route_problem.ts";
 import { limitTime } from "./time_limit.ts";
 import { askProxy, type ProxyFacts } from "./web_ping.ts";
 
@@ -129,7 +130,12 @@ async function isSettled(search: Search): Promise<boolean> {
 
 async function ask(search: Search): Promise<ProxyFacts | undefined> {
   using limit = limitTime(search);
-  const answer = await askProxy(search.endpoint, search.network, limit.signal);
+  const answer = await askProxy(search.endpoint, search.network, limit.signal)
+    .catch((error: unknown) => {
+      // A file of authorities that is being replaced must not end a run.
+      if (error instanceof Fault) return explainFault(error);
+      throw error;
+    });
   search.signal.throwIfAborted();
   if ("cluster" in answer) return answer;
   search.attempts.push({ what: "as a proxy", problem: answer });

@@ -6,6 +6,7 @@ import { createAuthConnection } from "../../../src/teleport/auth_connection.ts";
 import { toTeleportFault } from "../../../src/teleport/grpc_fault.ts";
 import { createHttpProxyFinder, type HttpProxy } from "../../../src/core/http_proxy.ts";
 import { PLAIN_NETWORK } from "../../../src/teleport/routes/route.ts";
+import { readWebAuthorities } from "../../../src/teleport/routes/web_authorities.ts";
 import {
   issueTestAuthority,
   issueTestCertificate,
@@ -239,6 +240,28 @@ for (const { behave, kind, name, secure, text, trusted } of PORTS) {
     assert.ok(!/[\p{Cc}]/u.test(fault.text) && fault.text.length < 1500, fault.text);
   });
 }
+
+Deno.test("createAuthConnection() takes a file of authorities that cannot be read for something to try again", async () => {
+  await using peer = await listen(proxyOf({}), web);
+  const { client, hostAuthority } = await teleportCertificates();
+  using connection = createAuthConnection({
+    host: "127.0.0.1",
+    port: peer.port,
+    credentials: {
+      key: client.privateKeyPem,
+      certificate: client.certificatePem,
+      authorities: [hostAuthority.certificatePem],
+    },
+    network: { ...PLAIN_NETWORK, readWebAuthorities: () => readWebAuthorities("/no/such.pem") },
+  });
+  const error = await connection.auditLog.getUnstructuredEvents({}).then(() => {}, (e) => e);
+  const fault = toTeleportFault("read the audit log", error);
+  assert.equal(fault.transient, true);
+  assert.match(
+    fault.text,
+    /cannot read the file '\/no\/such\.pem' of environment variable SSL_CERT/,
+  );
+});
 
 /** HTTP proxies that give no connection. */
 const HTTP_PROXIES: readonly {
