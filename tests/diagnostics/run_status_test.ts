@@ -39,6 +39,14 @@ Deno.test("RunStatus counts events by stream, and what became of them", () => {
   assert.deepEqual([session.received, session.delivered], [3, 3]);
 });
 
+Deno.test("RunStatus knows the way to Teleport that was told last", () => {
+  const { status } = startRun();
+  assert.equal(status.snapshot().route, undefined);
+  status.useRoute("directly at auth.test:3025");
+  status.useRoute("by TLS routing of the proxy at proxy.test:443");
+  assert.equal(status.snapshot().route, "by TLS routing of the proxy at proxy.test:443");
+});
+
 Deno.test("RunStatus counts requests by what became of them, and what is under way", () => {
   const { status } = startRun();
   const request = { stream: "log", events: 3, bytes: 100, durationMs: 5 } as const;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createAuthConnection } from "../../../src/teleport/auth_connection.ts";
 import { readTeleportCredentials } from "../../../src/teleport/credentials.ts";
 import { PLAIN_NETWORK, type Route } from "../../../src/teleport/routes/route.ts";
+import { parseUpgradeOverride } from "../../../src/teleport/routes/upgrade_override.ts";
 import { readWebAuthorities } from "../../../src/teleport/routes/web_authorities.ts";
 import { type Authpeer, startAuthpeer } from "../../support/authpeer.ts";
 import { startConnectProxy } from "../../support/connect_proxy.ts";
@@ -72,6 +73,38 @@ for (const mode of MODES) {
     },
   );
 }
+
+peerTest(
+  "The official override asks for a connection upgrade, or forbids it, whatever would be found",
+  { needs: ["AUTHPEER"] },
+  async () => {
+    await using folder = await temporaryFolder();
+    await using authpeer = await startAuthpeer({
+      dir: folder.path,
+      journal: false,
+      flags: { events: 1, proxy: "127.0.0.1:0" },
+    });
+    const address = authpeer.ready.proxy!;
+    const [host, port] = address.split(":") as [string, string];
+    const credentials = await readTrio(authpeer);
+    for (const [text, kind] of [["true", "connection-upgrade"], [`${address}=no`, "tls-routing"]]) {
+      const routes: Route[] = [];
+      using connection = createAuthConnection({
+        host,
+        port: Number(port),
+        credentials,
+        network: {
+          ...PLAIN_NETWORK,
+          findUpgradeOverride: parseUpgradeOverride(text!),
+          readWebAuthorities: () => readWebAuthorities(authpeer.file("web-ca.pem")),
+        },
+        onRoute: (route) => routes.push(route),
+      });
+      assert.equal((await connection.auth.ping({})).ServerVersion, "18.2.0");
+      assert.deepEqual(routes.map((route) => route.kind), [kind]);
+    }
+  },
+);
 
 function readIdentity(authpeer: Authpeer) {
   return readTeleportCredentials({ identity: authpeer.file("identity") }, Date.now());
