@@ -43,6 +43,8 @@ export class LogForwarding {
   readonly #sharing: StreamSharing | undefined;
   /** Forwards this replica's part of the chunks that the leader lists. */
   readonly #chunks: ChunkRunner | undefined;
+  /** What the leader has stored of the export, and when that was read. */
+  #export: { readonly position: BulkPosition; readonly readAtMs: number } | undefined;
   readonly #onMode: (mode: "paged" | "bulk") => void;
   /** Of all chunks: one may hold nothing but an event that is refused. */
   readonly #evidence = { acceptedCount: 0 };
@@ -178,13 +180,25 @@ export class LogForwarding {
 
   /** What the leader knows of the export, a replica that forwards a chunk reads in the store. */
   async #forwardSharedChunk(chunk: ChunkStart, stop: AbortSignal): Promise<void> {
-    const stored = await this.#forwarding.store.read("bulk");
+    const { idleAtMs, log } = await this.#readExport();
+    const isLive = () => idleAtMs !== undefined;
+    await this.#forwardChunk(chunk, { isDone: createLogCheck(log), isLive, stop });
+  }
+
+  /** Not for each chunk: it changes seldom, and an older one repeats events at the worst. */
+  async #readExport(): Promise<BulkPosition> {
+    const { clock, config, store } = this.#forwarding;
+    const nowMs = clock.monotonicMs();
+    if (this.#export !== undefined && nowMs - this.#export.readAtMs < config.leaseRetryMs) {
+      return this.#export.position;
+    }
+    const stored = await store.read("bulk");
     if (stored === undefined) {
       throw new Fault("unavailable", "The audit log is read by pages at the moment");
     }
-    const { idleAtMs, log } = decodeBulkPosition(stored);
-    const isLive = () => idleAtMs !== undefined;
-    await this.#forwardChunk(chunk, { isDone: createLogCheck(log), isLive, stop });
+    const position = decodeBulkPosition(stored);
+    this.#export = { position, readAtMs: nowMs };
+    return position;
   }
 
   async #forwardChunk(

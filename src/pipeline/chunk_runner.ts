@@ -137,11 +137,13 @@ export class ChunkRunner {
     const { forward, onDone, sharing, store } = this.#options;
     const [date, chunk] = splitChunkId(streamId);
     const mark = `${DONE_PREFIX}${date}/${chunk}`;
-    // Who has listed it may not have known that another replica was through with it.
-    const isDone = sharing !== undefined && await store.read(mark) !== undefined;
-    if (!isDone) {
-      const position = await store.read(streamId) ?? CHUNK_START;
-      await forward({ date, chunk, position }, stop);
+    const [stored, done] = await Promise.all([
+      store.read(streamId),
+      // Who has listed it may not have known that another replica was through with it.
+      sharing === undefined ? undefined : store.read(mark),
+    ]);
+    if (done === undefined) {
+      await forward({ date, chunk, position: stored ?? CHUNK_START }, stop);
       if (stop.aborted) return;
     }
     await store.commit({ streamId: mark, position: {}, forget: [streamId] });

@@ -23,6 +23,8 @@ export interface StreamFinderOptions {
 
 /** Pause between two looks while streams wait somewhere. */
 const BUSY_MS = 250;
+/** A look is for so many streams at the least: it costs the same for one. */
+const FEWEST = 8;
 /** Never more often than that, whatever there is to do. */
 const SHORTEST_MS = 50;
 
@@ -49,7 +51,8 @@ export class StreamFinder {
 
   /** Looks soon when the last look has left streams behind: a place is free. */
   noteRoom(): void {
-    if (this.#isFull && this.#options.pool.counts.ready < this.#options.concurrency) this.wake();
+    const { concurrency, pool } = this.#options;
+    if (this.#isFull && pool.counts.ready < Math.max(concurrency, FEWEST / 2)) this.wake();
   }
 
   /** Runs until stopped, or until `isEnding` and nothing is left for this replica. */
@@ -57,7 +60,7 @@ export class StreamFinder {
     const { clock, concurrency, pollMs, pool, stop } = this.#options;
     while (!stop.aborted) {
       this.#isWoken = false;
-      const room = 2 * concurrency - pool.counts.ready;
+      const room = Math.max(2 * concurrency, FEWEST) - pool.counts.ready;
       const isAsked = isEnding();
       const found = await this.#look(room);
       if (found === undefined) return;

@@ -11,7 +11,7 @@ import type {
 import type { KvCheck, KvConnection } from "./kv_connection.ts";
 import { KvPositionStore } from "./kv_position_store.ts";
 import type { ReplicaLease } from "./replica_lease.ts";
-import type { StreamClaims } from "./stream_claims.ts";
+import type { Claim, StreamClaims } from "./stream_claims.ts";
 import { LEADER_STREAM } from "./wait_to_lead.ts";
 
 /** Marks that whoever forwards a stream writes about it, under the claim of that stream. */
@@ -101,13 +101,15 @@ export class SharedStore implements PositionStore, StreamSharing {
     const { claims, lease } = this.#options;
     const replicaIds = lease.replicaIds;
     const alive = new Set(replicaIds);
-    const claimed = await claims.list(prefix);
+    let claimed: ReadonlyMap<string, Claim> | undefined;
     const streams: StreamPosition[] = [];
     const waiting = new Map<string, number>();
     let left = 0;
     let isWhole = true;
     for await (const stream of this.#store.list(prefix)) {
       const { position, streamId } = stream;
+      // Mostly nothing waits, and nobody has to be asked who has it.
+      claimed ??= await claims.list(prefix);
       const holder = claimed.get(streamId)?.holder;
       const isOthers = holder !== undefined && holder !== lease.id && alive.has(holder);
       if (isOthers || isKnown(streamId)) continue;

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { type LiveDelays, measureLive } from "./live.ts";
 import { type Aging, measureAging } from "./aging.ts";
+import { measureIdleFollower, measureReplicas } from "./replicas.ts";
 import { measureStart } from "./start.ts";
 import { formatTable, type Row } from "./table.ts";
 import {
@@ -160,7 +161,23 @@ if (import.meta.main) {
     await using source = await startSource(folder.join("live"), { mode: "paged", events: 0 });
     live = await measureLive(source.authpeer, 200);
   }
+  // Of minutes, and between many processes: only when it is named.
+  const isReplicas = values.only === "replicas";
+  const replicas = isReplicas ? await measureReplicas(folder.join("replicas")) : [];
+  const idle = isReplicas ? await measureIdleFollower(folder.join("idle")) : undefined;
   console.log(formatTable(bench.rows));
+  for (const { cpuSeconds, replicas: count, seconds, speedup, streamsPerSecond } of replicas) {
+    console.log(
+      `${count} replicas: ${seconds.toFixed(1)} s, ${streamsPerSecond.toFixed(1)} recordings and ` +
+        `chunks a second, ${speedup.toFixed(2)} times one, ${cpuSeconds.toFixed(0)} s of CPU`,
+    );
+  }
+  if (idle !== undefined) {
+    const { cpuPercent, rssMegabytes } = idle;
+    console.log(
+      `An idle follower: ${cpuPercent.toFixed(2)} % of a core, ${rssMegabytes.toFixed(0)} MB`,
+    );
+  }
   for (
     const [name, { cpuRatio, events, peakRssMegabytes, rssGrowthMegabytes }] of Object.entries(
       aging,
@@ -183,7 +200,7 @@ if (import.meta.main) {
   if (values.json !== undefined) {
     await Deno.writeTextFile(
       values.json,
-      JSON.stringify({ rows: bench.rows, aging, live, startMs }, null, 2) + "\n",
+      JSON.stringify({ rows: bench.rows, aging, live, startMs, replicas, idle }, null, 2) + "\n",
     );
   }
 }

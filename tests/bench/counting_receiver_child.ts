@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- this is how it talks to the benchmark
 /**
  * A receiver that costs as little as a receiver can: TLS by the runtime itself, one answer a request,
- * and nothing is looked into. Runs as a process of its own: `counting_receiver_child.ts CERT KEY`.
+ * and nothing is looked into. Runs as a process of its own:
+ * `counting_receiver_child.ts CERT KEY [LATENCY]`, in milliseconds from a request to its answer.
  * Prints its port. It asks for no client certificate, which the runtime's own listener cannot.
  */
 const ANSWER = new TextEncoder().encode(
@@ -11,7 +12,7 @@ const END_OF_HEAD = "\r\n\r\n";
 const READ_BYTES = 256 * 1024;
 
 /** Answers each request on a connection once its last byte has come. */
-async function serve(connection: Deno.TlsConn): Promise<void> {
+async function serve(connection: Deno.TlsConn, latencyMs: number): Promise<void> {
   const buffer = new Uint8Array(READ_BYTES);
   let head = "";
   let bodyLeft = 0;
@@ -31,16 +32,22 @@ async function serve(connection: Deno.TlsConn): Promise<void> {
       const taken = Math.min(bodyLeft, read - at);
       bodyLeft -= taken;
       at += taken;
-      if (bodyLeft === 0) await connection.write(ANSWER);
+      if (bodyLeft > 0) continue;
+      if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
+      await connection.write(ANSWER);
     }
   }
 }
 
 if (import.meta.main) {
-  const [cert, key] = Deno.args.map((path) => Deno.readTextFileSync(path)) as [string, string];
+  const [cert, key] = Deno.args.slice(0, 2).map((path) => Deno.readTextFileSync(path)) as [
+    string,
+    string,
+  ];
+  const latencyMs = Number(Deno.args[2] ?? 0);
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
   console.log(JSON.stringify({ port: listener.addr.port }));
   for await (const connection of listener) {
-    serve(connection).catch(() => {}).finally(() => connection.close());
+    serve(connection, latencyMs).catch(() => {}).finally(() => connection.close());
   }
 }

@@ -64,12 +64,13 @@ export async function startSource(
   };
 }
 
-/** Starts the receiver that counts nothing and costs little. */
-export async function startCountingReceiver(folder: string): Promise<Receiver> {
+/** Starts the receiver that counts nothing and costs little; each answer comes after `latencyMs`. */
+export async function startCountingReceiver(folder: string, latencyMs = 0): Promise<Receiver> {
   const files = await writeFluentdFiles(folder);
   const process = startChild("counting_receiver_child.ts", [
     files.serverCertificate,
     files.serverKey,
+    `${latencyMs}`,
   ]);
   const { port } = JSON.parse(await process.waitForLine(/^\{/, { from: "stdout" }));
   return {
