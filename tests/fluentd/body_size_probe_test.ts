@@ -92,10 +92,13 @@ Deno.test("Lane.post() takes a large request whose connection breaks for what it
   });
   for (const [bytes, asked] of [[100_000, 1], [1000, 0]] as const) {
     const before = receiver.requests.length;
-    receiver.answerNext({ reset: "before-answering" });
+    // Twice, because the runtime itself may send the request again.
+    receiver.answerNext({ reset: "before-answering" }, 2);
     const delivery = await lane.post(receiver.url(), [makeEvent("x", { bytes })], NEVER);
+    receiver.clearScript();
     assert.equal(delivery.kind, "retry", `${bytes}`);
-    assert.equal(receiver.requests.length - before, 1 + asked);
+    const questions = receiver.requests.slice(before).filter(({ events }) => events.length === 0);
+    assert.equal(questions.length, asked, `${bytes}`);
   }
 });
 
