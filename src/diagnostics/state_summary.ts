@@ -23,6 +23,7 @@ export function formatStateSummary(run: RunSnapshot): readonly string[] {
     ],
     ["Commits", `${run.commits.stored} stored, ${run.commits.failed} failed`],
     ["Quarantine", describeQuarantine(run)],
+    ...describeReplicas(run),
     ...run.credentials.map(({ name, notAfterMs }): [string, string] => [
       "Certificate",
       `${name} until ${formatTime(notAfterMs)}`,
@@ -35,13 +36,25 @@ export function formatStateSummary(run: RunSnapshot): readonly string[] {
   return rows.map(([name, value]) => `State ${`${name}:`.padEnd(width)} ${value}`);
 }
 
-function describeMode({ mode }: RunSnapshot): string {
+function describeReplicas({ replica }: RunSnapshot): [string, string][] {
+  return (replica?.replicas ?? []).map(({ claims, isLeader, isSelf, name, seenAgoMs }) => [
+    "Replica",
+    `${name}, ${isLeader ? "leads" : "follows"}, forwards ${claims} streams, ` +
+    (isSelf ? "this one" : `seen ${formatSpan(seenAgoMs)} ago`),
+  ]);
+}
+
+function describeMode({ mode, replica }: RunSnapshot): string {
+  if (replica?.role === "follower") return "read by another replica";
   if (mode === undefined) return "no answer yet";
   return mode === "paged" ? "read by pages" : "read by chunks";
 }
 
-function describeState({ caughtUpAtMs, isCaughtUp, phase, readFromMs }: RunSnapshot): string {
+function describeState(
+  { caughtUpAtMs, isCaughtUp, phase, readFromMs, replica }: RunSnapshot,
+): string {
   if (phase === "stopping") return "stopping";
+  if (replica?.role === "follower") return "following";
   if (isCaughtUp) return `caught up since ${formatTime(caughtUpAtMs!)}`;
   return readFromMs === undefined ? "starting" : `catching up from ${formatTime(readFromMs)}`;
 }

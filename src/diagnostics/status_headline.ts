@@ -20,7 +20,7 @@ export const PEER_TITLES: { readonly [peer in Trouble["peer"]]: string } = {
 
 /** Says how the run is: the first thing that holds it up, or else how far it is. */
 export function findHeadline(report: StatusReport): Headline {
-  const { conditions, isCaughtUp, isDryRun, phase, stalls, troubles } = report;
+  const { conditions, isCaughtUp, isDryRun, phase, replica, stalls, troubles } = report;
   if (phase === "stopping") {
     return {
       tone: "busy",
@@ -55,6 +55,13 @@ export function findHeadline(report: StatusReport): Headline {
       tone: "bad",
       title: "Storage needs attention",
       text: "It cannot be stored how far the export got.",
+    };
+  }
+  if (replica?.role === "follower") {
+    return {
+      tone: "good",
+      title: "Following",
+      text: "Another replica reads the audit log; this one forwards its part of the rest.",
     };
   }
   const what = isDryRun ? "A dry run: nothing is sent." : undefined;

@@ -7,6 +7,7 @@ import {
   renderCertificates,
   renderConditions,
   renderQuarantine,
+  renderReplicas,
   renderRetries,
   renderSessions,
 } from "./status_page_cards.ts";
@@ -72,6 +73,7 @@ ${renderRetries(report)}
 ${renderQuarantine(report)}
 ${renderCertificates(report)}
 ${renderConditions(report)}
+${renderReplicas(report)}
 </div>
 </main>
 <footer>

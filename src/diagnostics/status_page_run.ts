@@ -28,7 +28,12 @@ export function renderAttention(report: StatusReport): Markup {
 /** Where events come from, and where they go. */
 export function renderRoute(report: StatusReport): Markup {
   const { inFlightEvents, isDryRun, logUrl, mode, queue, sessions, teleport } = report;
-  const way = mode === undefined ? "no answer yet" : WAYS[mode];
+  const isFollowing = report.replica?.role === "follower";
+  const way = isFollowing
+    ? "another replica reads the audit log"
+    : mode === undefined
+    ? "no answer yet"
+    : WAYS[mode];
   const route = report.route === undefined ? undefined : markup`<br>${report.route}`;
   return markup`<section class="card" aria-label="From where to where">
 <ol class="route">

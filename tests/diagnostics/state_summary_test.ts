@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { formatStateSummary } from "../../src/diagnostics/state_summary.ts";
 import { eventAt, startRun } from "./run_rig.ts";
+import { followingRun } from "./status_samples.ts";
 
 Deno.test("formatStateSummary() tells a run that has just begun", () => {
   assert.deepEqual(formatStateSummary(startRun().status.snapshot()), [
@@ -20,6 +21,16 @@ Deno.test("formatStateSummary() tells a run that has just begun", () => {
     "State Quarantine: 0 events of this run",
     "State Not ready:  teleport: Teleport has not answered yet",
   ]);
+});
+
+Deno.test("formatStateSummary() tells of the replicas", () => {
+  const lines = formatStateSummary(followingRun());
+  const replicas = lines.filter((line) => line.includes("Replica:"));
+  assert.match(replicas[0]!, /handler-0, leads, forwards 3 streams, seen .* ago$/);
+  assert.match(replicas[1]!, /handler-1, follows, forwards 4 streams, this one$/);
+  assert.ok(
+    lines.some((line) => line.endsWith("teleport.example.com:443, read by another replica")),
+  );
 });
 
 Deno.test("formatStateSummary() tells the lag, the last event and each trouble", async () => {

@@ -5,7 +5,7 @@ import type { RunSnapshot } from "../../src/diagnostics/run_snapshot.ts";
 import { renderStatusPage, STATUS_PAGE_POLICY } from "../../src/diagnostics/status_page.ts";
 import { PALETTES } from "../../src/diagnostics/status_page_colors.ts";
 import { createStatusReport } from "../../src/diagnostics/status_report.ts";
-import { busyRun, SAMPLE_NOW_MS, sampleRun, troubledRun } from "./status_samples.ts";
+import { busyRun, followingRun, SAMPLE_NOW_MS, sampleRun, troubledRun } from "./status_samples.ts";
 
 function render(run: RunSnapshot, progress?: Progress): string {
   return renderStatusPage(createStatusReport(run, progress));
@@ -64,6 +64,23 @@ Deno.test("renderStatusPage() tells how far a backlog is, and what is known of i
   assert.ok(readText(busyRun(), early).includes("63 % done , time left not known yet."));
   const empty = busyRun({ queue: { events: 0, bytes: 0 } });
   assert.ok(readText(empty).includes("Backlog Not known yet"));
+});
+
+Deno.test("renderStatusPage() tells of the replicas, who leads, and what each forwards", () => {
+  const text = readText(followingRun());
+  for (
+    const part of [
+      "Following Another replica reads the audit log",
+      "teleport.example.com:443 another replica reads the audit log",
+      "handler-0 leads, seen 0 s ago 3",
+      "handler-1 follows, this one 4",
+      "handler-2 follows, seen 12 s ago 0",
+      "2 streams taken over in this run",
+    ]
+  ) {
+    assert.ok(text.includes(part), `${part}\n${text}`);
+  }
+  assert.ok(!readText(sampleRun()).includes("Replicas"));
 });
 
 Deno.test("renderStatusPage() does not call a run caught up that something holds up", () => {

@@ -168,3 +168,26 @@ function sampleMinutes(): number[] {
       ),
   );
 }
+
+/** Three replicas, of which this one follows. */
+export function followingRun(): RunSnapshot {
+  const other = { isSelf: false, isLeader: false, claims: 0, seenAgoMs: 900 };
+  return sampleRun({
+    mode: undefined,
+    lagMs: undefined,
+    isCaughtUp: false,
+    replica: {
+      name: "handler-1",
+      role: "follower",
+      epoch: undefined,
+      claims: 4,
+      takeovers: 2,
+      fencedWrites: 0,
+      replicas: [
+        { ...other, name: "handler-0", isLeader: true, claims: 3 },
+        { ...other, name: "handler-1", isSelf: true, claims: 4, seenAgoMs: 0 },
+        { ...other, name: "handler-2", seenAgoMs: 12_000 },
+      ],
+    },
+  });
+}
