@@ -16,7 +16,8 @@ export class TerminalSession implements AsyncDisposable {
   constructor(command: readonly string[], cwd: string) {
     const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
     this.#child = new Deno.Command("script", {
-      args: ["--quiet", "--return", "--flush", "--command", line, "/dev/null"],
+      // A shell that stayed in between would end of Ctrl-C with a code of its own.
+      args: ["--quiet", "--return", "--flush", "--command", `exec ${line}`, "/dev/null"],
       cwd,
       // Not the terminal of whoever runs the tests, which may be none or a dumb one.
       env: { NO_COLOR: "1", TERM: "xterm" },
