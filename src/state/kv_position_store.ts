@@ -89,8 +89,10 @@ export class KvPositionStore implements PositionStore, Disposable {
     return position;
   }
 
-  async *list(prefix: string): AsyncGenerator<StreamPosition> {
+  /** With `batchSize`, so many are fetched at a time. */
+  async *list(prefix: string, batchSize = 500): AsyncGenerator<StreamPosition> {
     const range = {
+      batchSize,
       start: this.#keyOf(prefix),
       // No id goes on with this character, which sorts after all others.
       end: this.#keyOf(prefix + "\u{10ffff}"),

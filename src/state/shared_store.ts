@@ -106,7 +106,9 @@ export class SharedStore implements PositionStore, StreamSharing {
     const waiting = new Map<string, number>();
     let left = 0;
     let isWhole = true;
-    for await (const stream of this.#store.list(prefix)) {
+    // About as many as hold what is wanted: of those that wait, some are for each replica.
+    const batchSize = Math.min(500, limit * (replicaIds.length + 1));
+    for await (const stream of this.#store.list(prefix, batchSize)) {
       const { position, streamId } = stream;
       // Mostly nothing waits, and nobody has to be asked who has it.
       claimed ??= await claims.list(prefix);
