@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { openHttpTunnel } from "../../tls/http_tunnel.ts";
+import { knock } from "../../tls/knock.ts";
 import { bridgeToSocket } from "../../tls/loopback_bridge.ts";
 import { openTls } from "../../tls/open_tls.ts";
 import type { TeleportKeyMaterial } from "../identity_file.ts";
@@ -14,6 +15,8 @@ import type { Route, TeleportNetwork } from "./route.ts";
 export interface OpenRouteOptions {
   readonly credentials: TeleportKeyMaterial;
   readonly network: TeleportNetwork;
+  /** Looks first whether anybody listens, which costs less where nobody does. @default {false} */
+  readonly knocksFirst?: boolean;
 }
 
 /**
@@ -27,8 +30,9 @@ export async function openRoute(
   options: OpenRouteOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
-  const { host, kind, port } = route;
+  const { host, httpProxy, kind, port } = route;
   const { authorities, certificate, key } = options.credentials;
+  if (options.knocksFirst === true && httpProxy === undefined) await knock(route, signal);
   const below = await openBelow(route, options, signal);
   try {
     const socket = await openTls({

@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../core/clock.ts";
 import { Fault } from "../../core/fault.ts";
 import type { TeleportKeyMaterial } from "../identity_file.ts";
-import { openRoute } from "./open_route.ts";
+import { openRoute, type OpenRouteOptions } from "./open_route.ts";
 import { describeFailedSearch } from "./failed_search.ts";
 import { describeWay, isSameRoute, type Route, type TeleportNetwork } from "./route.ts";
 import { explainRouteFailure } from "./route_problem.ts";
@@ -39,6 +39,8 @@ export class RouteFinder {
   /** What was told last. */
   #told: Route | undefined;
   #failures = 0;
+  /** The last connection did not come about. */
+  #isAway = false;
 
   constructor(options: RouteFinderOptions) {
     this.#options = options;
@@ -53,22 +55,27 @@ export class RouteFinder {
    * @throws {Fault} that says what was tried, what each answered, and what to do. @throws `signal.reason`.
    */
   async open(credentials: TeleportKeyMaterial, signal: AbortSignal): Promise<TLSSocket> {
-    const socket = this.#route === undefined || this.#failures >= MAX_FAILURES
-      ? await this.#search(credentials, signal)
-      : await this.#reopen(this.#route, credentials, signal);
+    const isSearch = this.#route === undefined || this.#failures >= MAX_FAILURES;
+    const knocksFirst = this.#isAway;
+    this.#isAway = true;
+    const options = { credentials, network: this.#options.network, knocksFirst };
+    const socket = isSearch
+      ? await this.#search(options, signal)
+      : await this.#reopen(this.#route!, options, signal);
     this.#failures = 0;
+    this.#isAway = false;
     return socket;
   }
 
   async #reopen(
     route: Route,
-    credentials: TeleportKeyMaterial,
+    options: OpenRouteOptions,
     signal: AbortSignal,
   ): Promise<TLSSocket> {
-    const { clock, network } = this.#options;
+    const { clock } = this.#options;
     using limit = limitTime({ clock, attemptMs: this.#attemptMs, signal });
     try {
-      return await openRoute(route, { credentials, network }, limit.signal);
+      return await openRoute(route, options, limit.signal);
     } catch (error) {
       signal.throwIfAborted();
       this.#failures++;
@@ -81,12 +88,12 @@ export class RouteFinder {
     }
   }
 
-  async #search(credentials: TeleportKeyMaterial, signal: AbortSignal): Promise<TLSSocket> {
-    const { address, clock, network, onRoute } = this.#options;
-    const options = { credentials, network, clock, attemptMs: this.#attemptMs };
+  async #search(options: OpenRouteOptions, signal: AbortSignal): Promise<TLSSocket> {
+    const { address, clock, onRoute } = this.#options;
+    const search = { ...options, clock, attemptMs: this.#attemptMs };
     const found = await searchPorts(
       address,
-      (port, signal) => searchRoute({ host: address.host, port }, options, signal),
+      (port, signal) => searchRoute({ host: address.host, port }, search, signal),
       { clock, signal },
     );
     if (!("socket" in found)) {

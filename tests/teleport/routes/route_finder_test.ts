@@ -64,6 +64,33 @@ Deno.test("RouteFinder keeps a way that fails, doubts it after three failures, a
   assert.deepEqual(told, ["direct"]);
 });
 
+Deno.test("RouteFinder knocks first at a port that could not be reached, and at no other", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const said: number[] = [];
+  const listening = (async () => {
+    for await (const connection of listener) {
+      said.push(await connection.read(new Uint8Array(1)) ?? 0);
+      connection.close();
+    }
+  })();
+  using connection = await connect(`127.0.0.1:${port}`, { onRoute: () => {} });
+  const call = () =>
+    assert.rejects(connection.auditLog.getUnstructuredEvents({
+      startDate: { seconds: 1n, nanos: 0 },
+      endDate: { seconds: 4_000_000_000n, nanos: 0 },
+    }));
+  await call();
+  assert.equal(said[0], 1, "a handshake at once");
+  assert.ok(!said.includes(0));
+  said.length = 0;
+  await call();
+  assert.equal(said[0], 0, "a knock");
+  assert.equal(said[1], 1, "and the handshake");
+  listener.close();
+  await listening;
+});
+
 Deno.test("RouteFinder says nothing again of the way that was known", async () => {
   await using server = await startFakeAuthServer();
   const told: string[] = [];
