@@ -19,9 +19,16 @@ export async function knock({ host, port }: Endpoint, signal: AbortSignal): Prom
   try {
     await Promise.race([knocked, aborted.promise]);
   } catch (error) {
-    throw new TlsFailure(error, false);
+    throw new TlsFailure(signal.aborted ? error : inWordsOfTls(error, { host, port }), false);
   } finally {
     signal.removeEventListener("abort", abort);
     aborted.promise.catch(() => {});
   }
+}
+
+/** The same failure in the words of `node:tls`, so that a reader of the log sees one and not two. */
+function inWordsOfTls(error: unknown, { host, port }: Endpoint): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (typeof code !== "string") return error;
+  return Object.assign(new Error(`connect ${code} ${host}:${port}`), { code });
 }

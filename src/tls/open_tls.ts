@@ -1,5 +1,11 @@
 import { isIP, type Socket } from "node:net";
-import { connect, type ConnectionOptions, type PeerCertificate, type TLSSocket } from "node:tls";
+import {
+  checkServerIdentity,
+  connect,
+  type ConnectionOptions,
+  type PeerCertificate,
+  type TLSSocket,
+} from "node:tls";
 import { formatError } from "../core/fault.ts";
 import type { Endpoint } from "./connect_problem.ts";
 
@@ -31,16 +37,28 @@ export class TlsFailure extends Error {
   }
 }
 
+/** Longest wait for a server that is not trusted to close its side as well. */
+const FAREWELL_MS = 500;
+
 /**
  * Makes a TLS connection, and gives it when the server has proved itself. A server of TLS 1.3 judges our
  * own certificate after that: its word comes as an error of the socket.
+ *
+ * A server that has not proved itself is left in good order: the runtime would break the connection, and
+ * Fluentd 1.12, whose address may have been given by mistake, ends over that.
  *
  * @throws {TlsFailure} also when the signal is aborted, with its reason as the cause.
  */
 export function openTls(options: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(new TlsFailure(signal.reason, false));
-    const socket = connect(toConnectionOptions(options));
+    let problem: Error | undefined;
+    const judge = options.checkServer ?? checkServerIdentity;
+    const socket = connect({
+      ...toConnectionOptions(options),
+      rejectUnauthorized: false,
+      checkServerIdentity: (name, peer) => problem = judge(name, peer),
+    });
     let wasConnected = options.socket !== undefined;
     const end = (act: () => void) => {
       signal.removeEventListener("abort", abort);
@@ -60,12 +78,19 @@ export function openTls(options: TlsOptions, signal: AbortSignal): Promise<TLSSo
     socket.on("error", fail).on("close", close);
     // Stays: nobody else may listen yet when an error comes.
     socket.on("error", () => {});
-    socket.once("secureConnect", () => end(() => resolve(socket)));
+    socket.once("secureConnect", () => {
+      if (socket.authorized === true) return end(() => resolve(socket));
+      end(() => {
+        leave(socket);
+        // The runtime keeps the name of the problem alone.
+        reject(new TlsFailure(problem ?? new Error(String(socket.authorizationError)), true));
+      });
+    });
   });
 }
 
 function toConnectionOptions(options: TlsOptions): ConnectionOptions {
-  const { authorities, checkServer, client, host, port, protocols, serverName, socket } = options;
+  const { authorities, client, host, port, protocols, serverName, socket } = options;
   return {
     ...(socket === undefined ? { host, port } : { socket, host }),
     // An address is no name to ask for, but what the certificate is judged by.
@@ -73,7 +98,13 @@ function toConnectionOptions(options: TlsOptions): ConnectionOptions {
     ALPNProtocols: [...protocols],
     ...(authorities.length === 0 ? {} : { ca: [...authorities] }),
     ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
-    ...(checkServer === undefined ? {} : { checkServerIdentity: checkServer }),
     minVersion: "TLSv1.2",
   };
+}
+
+/** Ends a connection that is of no use, and waits for a moment until the server has noticed. */
+function leave(socket: TLSSocket): void {
+  const limit = setTimeout(() => socket.destroy(), FAREWELL_MS);
+  socket.once("close", () => clearTimeout(limit));
+  socket.end();
 }
