@@ -30,5 +30,6 @@ export async function knock({ host, port }: Endpoint, signal: AbortSignal): Prom
 function inWordsOfTls(error: unknown, { host, port }: Endpoint): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (typeof code !== "string") return error;
-  return Object.assign(new Error(`connect ${code} ${host}:${port}`), { code });
+  const words = `connect ${code} ${host}:${port}`;
+  return Object.assign(new Error(words), { code });
 }

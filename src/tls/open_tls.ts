@@ -104,7 +104,6 @@ function toConnectionOptions(options: TlsOptions): ConnectionOptions {
 
 /** Ends a connection that is of no use, and waits for a moment until the server has noticed. */
 function leave(socket: TLSSocket): void {
-  const limit = setTimeout(() => socket.destroy(), FAREWELL_MS);
-  socket.once("close", () => clearTimeout(limit));
+  AbortSignal.timeout(FAREWELL_MS).addEventListener("abort", () => socket.destroy());
   socket.end();
 }
