@@ -5,7 +5,7 @@ import { startFakePeers } from "../support/fake_peers.ts";
 import { judge } from "../support/judge.ts";
 import { peerTest } from "../support/peer.ts";
 import { startProgram } from "../support/program.ts";
-import { startLossyRelay } from "../support/lossy_relay.ts";
+import { startTcpRelay } from "../support/tcp_relay.ts";
 
 const needs = ["DENOKV"] as const;
 const DAY_MS = 86_400_000;
@@ -25,7 +25,7 @@ async function startRig(count: number) {
     }),
   );
   const denokv: Denokv = stack.use(await startDenokv(peers.folder));
-  const relay = stack.use(startLossyRelay({ port: denokv.port }));
+  const relay = stack.use(startTcpRelay({ port: denokv.port }));
   const held = stack.move();
   const env = {
     FDFWD_STORAGE: `http://127.0.0.1:${relay.port}`,

@@ -4,7 +4,7 @@ import { encodeKvValue } from "../../src/state/kv_connection.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { createKvClient, startDenokv } from "../support/denokv.ts";
 import { peerTest } from "../support/peer.ts";
-import { startLossyRelay } from "../support/lossy_relay.ts";
+import { startTcpRelay } from "../support/tcp_relay.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 async function faultOf(work: Promise<unknown>): Promise<Fault> {
@@ -40,7 +40,7 @@ peerTest(
   async () => {
     await using folder = await temporaryFolder();
     await using denokv = await startDenokv(folder.path);
-    await using relay = startLossyRelay({ port: denokv.port });
+    await using relay = startTcpRelay({ port: denokv.port });
     using db = createKvClient(`http://127.0.0.1:${relay.port}`, { timeoutMs: 300 });
     const set = [{ key: ["x"], value: encodeKvValue(1) }];
     await db.write({ set });
@@ -54,7 +54,7 @@ peerTest(
 peerTest("A commit whose answer is lost is found to have happened", { needs }, async () => {
   await using folder = await temporaryFolder();
   await using denokv = await startDenokv(folder.path);
-  await using relay = startLossyRelay({ port: denokv.port });
+  await using relay = startTcpRelay({ port: denokv.port });
   using db = createKvClient(`http://127.0.0.1:${relay.port}`, { timeoutMs: 300 });
   const store = new KvPositionStore({ db, prefix: ["p"] });
   await store.commit({ streamId: "log", position: { at: 1 } });
@@ -77,7 +77,7 @@ peerTest(
   async () => {
     await using folder = await temporaryFolder();
     await using denokv = await startDenokv(folder.path);
-    await using relay = startLossyRelay({ port: denokv.port });
+    await using relay = startTcpRelay({ port: denokv.port });
     const position = (at: number) => ({ streamId: "log", position: { at } });
     using db = createKvClient(`http://127.0.0.1:${relay.port}`, { timeoutMs: 300 });
     using direct = createKvClient(denokv.url);
@@ -104,7 +104,7 @@ peerTest(
 peerTest("A commit that was given up is tried again with a newer position", { needs }, async () => {
   await using folder = await temporaryFolder();
   await using denokv = await startDenokv(folder.path);
-  await using relay = startLossyRelay({ port: denokv.port });
+  await using relay = startTcpRelay({ port: denokv.port });
   using db = createKvClient(`http://127.0.0.1:${relay.port}`, { timeoutMs: 300 });
   const store = new KvPositionStore({ db, prefix: ["p"] });
   const position = (at: number) => ({ streamId: "log", position: { at } });

@@ -1,7 +1,7 @@
 import { systemClock } from "../../../src/core/clock.ts";
 import { type Denokv, startDenokv } from "../../support/denokv.ts";
 import { writeSettings } from "../../support/settings_file.ts";
-import { type LossyRelay, startLossyRelay } from "../../support/lossy_relay.ts";
+import { startTcpRelay, type TcpRelay } from "../../support/tcp_relay.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 import { AuthpeerChaosServer } from "../authpeer_chaos_server.ts";
 import { FakeChaosReceiver } from "../fake_chaos_receiver.ts";
@@ -25,7 +25,7 @@ export class ReplicaWorld implements AsyncDisposable {
   readonly witness: StoreWitness;
   readonly replicas: readonly ReplicaHandler[];
   readonly startMs: number;
-  readonly #relays: readonly LossyRelay[];
+  readonly #relays: readonly TcpRelay[];
   readonly #healing = new Healing();
   #isStoreTroubled = false;
   readonly #patience: number;
@@ -37,7 +37,7 @@ export class ReplicaWorld implements AsyncDisposable {
       "server" | "receiver" | "denokv" | "witness" | "replicas" | "startMs"
     >,
     own: {
-      readonly relays: readonly LossyRelay[];
+      readonly relays: readonly TcpRelay[];
       readonly patience: number;
       readonly stack: AsyncDisposableStack;
     },
@@ -77,10 +77,10 @@ export class ReplicaWorld implements AsyncDisposable {
       files: receiver.files as never,
       extra: settingsOf(schedule, startMs),
     });
-    const relays: LossyRelay[] = [];
+    const relays: TcpRelay[] = [];
     const replicas: ReplicaHandler[] = [];
     for (let at = 0; at < schedule.replicas; at++) {
-      const relay = stack.use(startLossyRelay({ port: witness.open(at) }));
+      const relay = stack.use(startTcpRelay({ port: witness.open(at) }));
       relays.push(relay);
       const url = `http://127.0.0.1:${relay.port}`;
       const env = { ...denokv.env, FDFWD_STORAGE: url, FDFWD_REPLICA_NAME: `replica-${at}` };
@@ -173,7 +173,7 @@ export class ReplicaWorld implements AsyncDisposable {
     return who === "leader" ? this.leader ?? 0 : who;
   }
 
-  #trouble(relay: LossyRelay, trouble: StoreTrouble, forMs: number): void {
+  #trouble(relay: TcpRelay, trouble: StoreTrouble, forMs: number): void {
     switch (trouble) {
       case "cut":
         return relay.cut();
