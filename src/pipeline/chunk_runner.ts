@@ -3,8 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { PipelineObserver, PositionStore, StreamSharing } from "./ports.ts";
-import { StreamFinder } from "./stream_finder.ts";
-import { StreamPool } from "./stream_pool.ts";
+import { SharedPool } from "./shared_pool.ts";
 
 /** A chunk and where to begin in it. */
 export interface ChunkStart {
@@ -59,29 +58,21 @@ interface ChunkFailure {
  */
 export class ChunkRunner {
   readonly #options: ChunkRunnerOptions;
-  readonly #pool: StreamPool;
-  readonly #finder: StreamFinder | undefined;
+  readonly #pool: SharedPool;
   readonly #failures = new Map<string, ChunkFailure>();
-  #isDraining = false;
 
   constructor(options: ChunkRunnerOptions) {
     this.#options = options;
-    const { clock, concurrency, lookMs = 2000, sharing, stop } = options;
-    const run = (id: string, stop: AbortSignal) => this.#runIfOurs(id, stop);
-    const pool = new StreamPool({ clock, concurrency, stop, run });
-    this.#pool = pool;
-    this.#finder = sharing && new StreamFinder({
+    this.#pool = new SharedPool({
       ...options,
       prefix: CHUNK_PREFIX,
-      sharing,
-      pool,
-      pollMs: lookMs,
+      run: (id, stop) => this.#runIfOurs(id, stop),
       delayOf: () => 0,
     });
   }
 
   /** Chunks that are known here and not done. */
-  get counts(): StreamPool["counts"] {
+  get counts(): SharedPool["counts"] {
     return this.#pool.counts;
   }
 
@@ -99,20 +90,17 @@ export class ChunkRunner {
 
   /** Looks for chunks soon, where they are shared: some were listed. */
   wake(): void {
-    this.#finder?.wake();
+    this.#pool.wake();
   }
 
   /** Lets `run` end once no chunk runs or is ready. */
   drain(): void {
-    this.#isDraining = true;
-    if (this.#finder === undefined) this.#pool.drain();
-    else this.#finder.wake();
+    this.#pool.drain();
   }
 
   /** Runs until stopped or drained. @throws {Fault} */
   async run(): Promise<void> {
-    const finding = this.#finder?.run(() => this.#isDraining).then(() => this.#pool.drain());
-    await Promise.all([finding, this.#pool.run()]);
+    await this.#pool.run();
   }
 
   async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {
@@ -128,8 +116,6 @@ export class ChunkRunner {
       if (error.kind === "unsupported" && sharing === undefined) throw error;
       if (!error.transient && error.kind !== "state") throw error;
       return await this.#park(streamId, error);
-    } finally {
-      this.#finder?.noteRoom();
     }
   }
 

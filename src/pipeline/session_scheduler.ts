@@ -7,8 +7,7 @@ import {
   type SessionPosition,
 } from "../core/session_position.ts";
 import type { PipelineObserver, PositionStore, StreamPosition, StreamSharing } from "./ports.ts";
-import { StreamFinder } from "./stream_finder.ts";
-import { StreamPool } from "./stream_pool.ts";
+import { SharedPool } from "./shared_pool.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
 /** What the sessions need. */
@@ -51,22 +50,14 @@ const FAILURE_PAUSE_MS = { first: 1000, max: HOUR_MS / 12 };
  */
 export class SessionScheduler {
   readonly #options: SessionSchedulerOptions;
-  readonly #pool: StreamPool;
-  readonly #finder: StreamFinder | undefined;
-  #isDraining = false;
+  readonly #pool: SharedPool;
 
   constructor(options: SessionSchedulerOptions) {
     this.#options = options;
-    const { clock, concurrency, lookMs = 2000, sharing, stop } = options;
-    const run = (id: string, stop: AbortSignal) => this.#runIfOurs(id, stop);
-    const pool = new StreamPool({ clock, concurrency, stop, run });
-    this.#pool = pool;
-    this.#finder = sharing && new StreamFinder({
+    this.#pool = new SharedPool({
       ...options,
       prefix: SESSION_PREFIX,
-      sharing,
-      pool,
-      pollMs: lookMs,
+      run: (id, stop) => this.#runIfOurs(id, stop),
       delayOf: (position) => this.#delayOf(position),
     });
   }
@@ -76,7 +67,7 @@ export class SessionScheduler {
    * runs. @throws {Fault} of kind `state`.
    */
   async load(): Promise<number> {
-    if (this.#finder !== undefined) return 0;
+    if (this.#pool.isShared) return 0;
     let count = 0;
     for await (const { streamId, position } of this.#options.store.list(SESSION_PREFIX)) {
       this.#pool.add(streamId, this.#delayOf(position));
@@ -86,13 +77,13 @@ export class SessionScheduler {
   }
 
   /** Recordings that are not done. */
-  get counts(): StreamPool["counts"] {
+  get counts(): SharedPool["counts"] {
     return this.#pool.counts;
   }
 
   /** Takes up sessions that were committed just now. */
   open(streams: readonly StreamPosition[]): void {
-    if (this.#finder !== undefined) return this.#finder.wake();
+    if (this.#pool.isShared) return this.#pool.wake();
     for (const { streamId } of streams) {
       if (streamId.startsWith(SESSION_PREFIX)) this.#pool.add(streamId);
     }
@@ -100,15 +91,12 @@ export class SessionScheduler {
 
   /** Lets `run` end once each session was tried; those set aside stay in the store. */
   drain(): void {
-    this.#isDraining = true;
-    if (this.#finder === undefined) this.#pool.drain();
-    else this.#finder.wake();
+    this.#pool.drain();
   }
 
   /** Runs until stopped or drained. */
   async run(): Promise<void> {
-    const finding = this.#finder?.run(() => this.#isDraining).then(() => this.#pool.drain());
-    await Promise.all([finding, this.#pool.run()]);
+    await this.#pool.run();
   }
 
   #delayOf(position: Position): number {
@@ -131,8 +119,6 @@ export class SessionScheduler {
       // Another replica has taken over; what ends this one is told elsewhere.
       if (stop.aborted && error instanceof Fault) return undefined;
       throw error;
-    } finally {
-      this.#finder?.noteRoom();
     }
   }
 
