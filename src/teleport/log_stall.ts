@@ -15,7 +15,10 @@ export interface LogStallOptions {
 
 /** A time at which Teleport has an event that it does not give. */
 interface Doubt {
-  readonly sinceMs: number;
+  /** When it was read in vain for the last time. */
+  lastMs: number;
+  /** How long it has been waited out, as far as that counts. */
+  waitedMs: number;
   /** Where the reading stands. */
   readonly fromMs: number;
   /** Time of the newest event that was not given. */
@@ -27,6 +30,12 @@ interface Doubt {
   /** First event after the last gap, once there is one. */
   afterGapMs: number | undefined;
 }
+
+/**
+ * How often the same is read again in vain before it is a stall, at the least: time in which Teleport was
+ * not asked, or did not answer, says nothing.
+ */
+const READS_IN_VAIN = 5;
 
 const REMEDY =
   "Older auth servers stop at an event of more than 1 MiB, or lose their place: look " +
@@ -80,7 +89,8 @@ export class LogStall {
     // What was told of lies behind: this is another one.
     if (this.#doubt?.isTold) this.noteReached(fromMs, true);
     const doubt = this.#doubt ??= {
-      sinceMs: nowMs,
+      lastMs: nowMs,
+      waitedMs: 0,
       fromMs,
       untilMs: unreadMs,
       attempts: 0,
@@ -95,7 +105,9 @@ export class LogStall {
       if (fromMs > doubt.untilMs) doubt.untilMs = unreadMs;
       return "go around";
     }
-    if (nowMs - doubt.sinceMs < stallMs) return "wait";
+    doubt.waitedMs += Math.min(nowMs - doubt.lastMs, stallMs / READS_IN_VAIN);
+    doubt.lastMs = nowMs;
+    if (doubt.waitedMs < stallMs) return "wait";
     doubt.isTold = true;
     onStalled(
       `Teleport has an event of ${formatTime(unreadMs)}, and gives none after ` +

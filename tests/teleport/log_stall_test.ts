@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
+import { Fault } from "../../src/core/fault.ts";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
 import { LogStream, type LogStreamOptions } from "../../src/teleport/log_stream.ts";
 import {
@@ -51,18 +53,21 @@ function openRig(log: AuditLog, options: Partial<LogStreamOptions> = {}) {
     onPassedOver: (reason) => told.push(`passed over: ${reason}`),
     ...options,
   });
-  return { client, clock, stream, told };
+  return { client, clock, stream, told, position: START };
 }
 
-/** Reads to the end, moving the clock while the stream waits. */
-async function readAll({ clock, stream }: ReturnType<typeof openRig>): Promise<string[]> {
+/** Reads to the end, from where the last reading broke off, moving the clock while the stream waits. */
+async function readAll(rig: ReturnType<typeof openRig>): Promise<string[]> {
+  const { clock, stream } = rig;
   const ids: string[] = [];
   let isDone = false;
   const reading = (async () => {
-    for await (const page of stream.read(START, new AbortController().signal)) {
+    for await (const page of stream.read(rig.position, new AbortController().signal)) {
       ids.push(...page.events.map((event) => event.id));
+      rig.position = page.position;
     }
   })().finally(() => isDone = true);
+  reading.catch(() => {});
   while (!isDone) await clock.advance(clock.nextWakeMs ?? 0);
   await reading;
   return ids;
@@ -159,6 +164,28 @@ Deno.test("LogStream reads again, says nothing and passes nothing over when a se
   await rig.clock.waitForSleepers();
   isBehind = false;
   assert.deepEqual(await reading, log.events.map(({ id }) => id));
+  assert.deepEqual(rig.told, []);
+});
+
+Deno.test("LogStream says nothing when a server that gives events a little later was away for an hour meanwhile", async () => {
+  const events = buildEvents({ count: 60, spanMs: HOUR_MS });
+  let readsInVain = 0;
+  const log = new OddLog((page, { order }) => {
+    const items = page.items.filter(({ event }) => event.timeMs < events[30]!.timeMs);
+    if (order === 1 || items.length === page.items.length || readsInVain === 3) return page;
+    readsInVain++;
+    return { items, lastKey: "" };
+  });
+  log.append(events);
+  const rig = openRig(log);
+  const before = readAll(rig);
+  await rig.clock.waitForSleepers();
+  rig.client.failures.push(new ConnectError("away", Code.Unavailable));
+  await assert.rejects(before, Fault);
+  assert.equal(readsInVain, 1);
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(await readAll(rig), log.events.slice(30).map(({ id }) => id));
+  assert.equal(readsInVain, 3);
   assert.deepEqual(rig.told, []);
 });
 
