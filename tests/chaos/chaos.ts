@@ -4,8 +4,8 @@ import { type Outcome, type RunOptions, runSeed } from "./run_seed.ts";
 import { drawSchedule, formatSchedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
 import { kindOf } from "./step.ts";
 import { killInARow, soak } from "./long_schedules.ts";
-import { observeResources } from "./observe_resources.ts";
 import { playReplicas } from "./replicas/play_replicas.ts";
+import { ResourceWatch } from "./resource_watch.ts";
 
 const USAGE = `Usage: scripts/chaos [OPTION]…
 
@@ -93,7 +93,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.soak !== undefined) {
     return await playSeeds([seeds[0]!], {
       draw: (seed) => soak(draw(seed), soakMinutes!),
-      run: { patience, observe: (world, until) => observeResources(world, until, write) },
+      run: { patience, observer: new ResourceWatch(write) },
       repeat: `--soak ${soakMinutes}${formatOptions(options)}`,
       keep: values.keep,
     });

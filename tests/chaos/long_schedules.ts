@@ -5,10 +5,25 @@ import { kindOf, type Step } from "./step.ts";
 
 /** Steps that end the process, or change what is promised: a soak looks at one process. */
 const NOT_IN_A_SOAK = ["kill", "terminate", "disk.read-only", "server.mode", "clock"];
-/** A soak has time between the faults in which memory and lag must go back. */
-const SOAK_PAUSE = 4;
-/** About what the steps of a seed take. */
-const SEED_MS = 1500;
+/**
+ * After each fault: two seconds in which it is met, then its end, then time in which memory and lag must
+ * go back. A fault that ends only when so many requests have met it would last into the next ones, because
+ * a stream that fails waits longer and longer between two tries.
+ */
+const REST: Step = { do: "rest", waitMs: 2000, quietMs: 4000 };
+/** Comes in while a fault lasts, because nobody meets a fault who has nothing to do. */
+const WORK: Step = { do: "append", waitMs: 50, count: 10, ageMs: 0 };
+/**
+ * The defaults. What is drawn may be one recording at a time, or one event in a request: then a backlog
+ * grows for want of hands, and tells nothing of what the faults leave behind.
+ */
+const SOAK_SETTINGS = {
+  "concurrency": "5",
+  "fluentd-batch-events": "500",
+  "fluentd-max-connections": "0",
+};
+/** The same, and filters: all that there is takes part. */
+const UNSET_IN_A_SOAK = ["batch", "types", "skip-event-types"];
 
 /** kill -9 and restart so many times in a row, with events coming in all along. */
 export function killInARow(schedule: Schedule, kills: number): Schedule {
@@ -21,17 +36,37 @@ export function killInARow(schedule: Schedule, kills: number): Schedule {
   return { ...schedule, steps: steps.flat() };
 }
 
-/** The faults of many seeds, one after the other, with one process. */
+/** The faults of many seeds with one process, one after the other and with quiet between them. */
 export function soak(schedule: Schedule, minutes: number): Schedule {
-  const { mode, peer, receiver, seed } = schedule;
-  const count = Math.ceil(minutes * 60_000 / SEED_MS / SOAK_PAUSE);
-  const steps = Array.from(
-    { length: count },
-    (_, i) => drawSchedule(seed + i, { mode, peer, receiver }).steps,
+  const { mode, peer, receiver } = schedule;
+  const drawn = Object.entries(schedule.settings).filter(([name]) =>
+    !UNSET_IN_A_SOAK.includes(name)
   );
-  const kept = steps.flat().filter((step) => !NOT_IN_A_SOAK.includes(kindOf(step)));
+  const steps: Step[] = [];
+  let leftMs = minutes * 60_000;
+  for (let { seed } = schedule; leftMs > 0; seed++) {
+    const added = drawSchedule(seed, { mode, peer, receiver }).steps
+      .filter((step) => !NOT_IN_A_SOAK.includes(kindOf(step)))
+      .flatMap((step) => isFault(step) ? [step, WORK, REST] : [step]);
+    steps.push(...added);
+    leftMs -= lengthOf(added);
+  }
   return {
     ...schedule,
-    steps: kept.map((step) => ({ ...step, waitMs: step.waitMs * SOAK_PAUSE })),
+    settings: { ...Object.fromEntries(drawn), ...SOAK_SETTINGS },
+    types: [],
+    skipTypes: [],
+    // The time in which all must have arrived is counted from the last fault, not from a rest after it.
+    steps: steps.slice(0, steps.findLastIndex(({ do: what }) => what === "rest")),
   };
+}
+
+/** About how long steps take, in milliseconds. */
+export function lengthOf(steps: readonly Step[]): number {
+  return steps.reduce((ms, step) => ms + step.waitMs + (step.do === "rest" ? step.quietMs : 0), 0);
+}
+
+/** Whether a step troubles anybody. */
+export function isFault({ do: what }: Step): boolean {
+  return !["append", "upload", "rest"].includes(what);
 }

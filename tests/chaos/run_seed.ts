@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/core/clock.ts";
+import { countLag } from "./count_lag.ts";
 import type { KnownEvent, KnownSession } from "./known_event.ts";
 import { type Evidence, findMissing, judgeLog } from "./judge_log.ts";
 import { judgeOutput } from "./judge_output.ts";
@@ -35,8 +36,17 @@ const MAX_ENDS = 3;
 export interface RunOptions {
   /** How many times as long as promised everything may take, on a busy machine. @default {1} */
   readonly patience?: number;
-  /** Looks at the world until the signal is aborted, and returns what is wrong with it. */
-  readonly observe?: (world: World, until: AbortSignal) => Promise<string[]>;
+  readonly observer?: Observer;
+}
+
+/** Looks at a run while it lasts. */
+export interface Observer {
+  /** Looks at the world until the signal is aborted. */
+  watch(world: World, until: AbortSignal): Promise<void>;
+  /** Told at the end of each quiet time; `countLag` gives the events that have not arrived yet. */
+  noteRest(countLag: () => Promise<number>): Promise<void>;
+  /** What is wrong. */
+  judge(): string[];
 }
 
 /** Plays a schedule, ends all faults, and judges what became of the events. */
@@ -48,11 +58,13 @@ export async function runSeed(drawn: Schedule, options: RunOptions = {}): Promis
   const cutsMs: number[] = [];
   world.handler.start();
   const ended = new AbortController();
-  const observing = options.observe?.(world, ended.signal);
+  const { observer } = options;
+  const watching = observer?.watch(world, ended.signal);
   for (const step of schedule.steps) {
     await systemClock.sleep(step.waitMs);
     if (cutsReceiver(step)) cutsMs.push(performance.now());
     await world.take(step);
+    if (step.do === "rest") await observer?.noteRest(() => readLag(world, schedule));
   }
   await world.heal();
   const healedMs = performance.now();
@@ -61,7 +73,8 @@ export async function runSeed(drawn: Schedule, options: RunOptions = {}): Promis
   const problems = await waitForAll(world, { healedMs, patience, schedule, wanted });
   const recoveryMs = performance.now() - healedMs;
   ended.abort();
-  problems.push(...await observing ?? []);
+  await watching;
+  problems.push(...observer?.judge() ?? []);
   await world.handler.terminate();
   if (schedule.seed % 3 === 0) await startOnceMore(world);
   const evidence = await readEvidence(world, schedule, cutsMs);
@@ -150,6 +163,19 @@ async function readSessions(world: World, schedule: Schedule): Promise<KnownSess
   const { types } = schedule;
   if (types.length > 0 && !types.includes("session.upload")) return [];
   return await world.server.readSessions();
+}
+
+/** How many events exist that must arrive and have not. */
+async function readLag(world: World, schedule: Schedule): Promise<number> {
+  const { wanted } = await readEvents(world, schedule);
+  return countLag({
+    wanted,
+    sessions: await readSessions(world, schedule),
+    journal: await world.receiver.readJournal(),
+    quarantined: await readQuarantined(world.storage),
+    logPath: LOG_PATH,
+    pathOf: sessionPath,
+  });
 }
 
 /** A start after a stop in good order finds nothing to send. */

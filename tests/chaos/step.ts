@@ -107,6 +107,8 @@ export type Step =
     /** The disk of the state is full, or read-only from a restart on. */
     | { readonly do: "disk"; readonly fault: "full" | "read-only"; readonly forMs: number }
     | { readonly do: "clock"; readonly offsetMinutes: number; readonly forMs: number }
+    /** All faults of the peers end, those too that nobody has met yet; then there is quiet. */
+    | { readonly do: "rest"; readonly quietMs: number }
   );
 
 /** A step in a few words. */

@@ -121,6 +121,9 @@ export class World implements AsyncDisposable {
         if (this.#time === undefined) return this.#skip("clock: libfaketime is not installed");
         await this.#time.jump(step.offsetMinutes);
         return this.#healing.after(step.forMs, () => this.#time?.jump(0));
+      case "rest":
+        await this.heal();
+        return await systemClock.sleep(step.quietMs);
     }
   }
 
