@@ -12,6 +12,7 @@ import type {
   PositionStore,
   Quarantine,
   Sink,
+  StreamEnd,
 } from "../pipeline/ports.ts";
 import type { RunStatus } from "../diagnostics/run_status.ts";
 import type { AuthConnection } from "../teleport/auth_connection.ts";
@@ -50,10 +51,10 @@ export interface StreamForwarding
 }
 
 /**
- * While the answer of a state server is on its way so many requests may be delivered: as many as take
- * 100 ms. A crash repeats those of two such times, and so there are not more.
+ * Requests besides two that a crash may repeat where positions are on a server: with a server that takes
+ * 100 ms for each, 20 requests a second are made nevertheless.
  */
-const MAX_WAITING = 4;
+const MAX_WAITING = 3;
 
 /** Puts the two together as the pipeline takes them. */
 export function toForwardOptions(
@@ -80,11 +81,15 @@ export function toForwardOptions(
   };
 }
 
-/** Forwards one stream from a position to its end. @throws {Fault} */
-export async function forward(
+/** Forwards one stream from a position to its end, which the caller is to store. @throws {Fault} */
+export function forward(
   forwarding: Forwarding,
   stream: StreamForwarding,
   position: Position,
-): Promise<void> {
-  await forwardStream({ ...toForwardOptions(forwarding, stream), position });
+): Promise<StreamEnd | undefined> {
+  return forwardStream({
+    ...toForwardOptions(forwarding, stream),
+    position,
+    leavesEnd: true,
+  });
 }

@@ -8,7 +8,7 @@ import { ChunkRunner, type ChunkStart } from "../pipeline/chunk_runner.ts";
 import { ChunkScheduler } from "../pipeline/chunk_scheduler.ts";
 import type { Lockout } from "../pipeline/lockout.ts";
 import { forwardByMode } from "../pipeline/log_modes.ts";
-import type { StreamPosition, StreamSharing } from "../pipeline/ports.ts";
+import type { StreamEnd, StreamPosition, StreamSharing } from "../pipeline/ports.ts";
 import { findOpenedSessions } from "../pipeline/open_sessions.ts";
 import type { SessionScheduler } from "../pipeline/session_scheduler.ts";
 import { superviseStream } from "../pipeline/supervise_stream.ts";
@@ -179,10 +179,13 @@ export class LogForwarding {
   }
 
   /** What the leader knows of the export, a replica that forwards a chunk reads in the store. */
-  async #forwardSharedChunk(chunk: ChunkStart, stop: AbortSignal): Promise<void> {
+  async #forwardSharedChunk(
+    chunk: ChunkStart,
+    stop: AbortSignal,
+  ): Promise<StreamEnd | undefined> {
     const { idleAtMs, log } = await this.#readExport();
     const isLive = () => idleAtMs !== undefined;
-    await this.#forwardChunk(chunk, { isDone: createLogCheck(log), isLive, stop });
+    return await this.#forwardChunk(chunk, { isDone: createLogCheck(log), isLive, stop });
   }
 
   /** Not for each chunk: it changes seldom, and an older one repeats events at the worst. */
@@ -208,7 +211,7 @@ export class LogForwarding {
       readonly isLive: () => boolean;
       readonly stop: AbortSignal;
     },
-  ): Promise<void> {
+  ): Promise<StreamEnd | undefined> {
     const { clock, config, connection: { auditLog }, observer } = this.#forwarding;
     const stream = new ChunkStream({
       auditLog,
@@ -221,7 +224,7 @@ export class LogForwarding {
       onPassedOver: (reason) => observer.abandoned(`chunk/${date}/${chunk}`, reason),
     });
     const options = { ...this.#logOptions(stop), stream, maxBytes: MAX_CHUNK_BYTES };
-    await forward(this.#forwarding, options, position);
+    return await forward(this.#forwarding, options, position);
   }
 
   async #readStored(streamId: string, stop: AbortSignal): Promise<Position | undefined> {

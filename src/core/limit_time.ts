@@ -23,6 +23,7 @@ export function limitTime(
     get isOver() {
       return late.signal.aborted;
     },
-    [Symbol.dispose]: () => ended.abort(),
+    // Without a reason, an error with its stack would be made for it.
+    [Symbol.dispose]: () => ended.abort("over"),
   };
 }

@@ -2,7 +2,13 @@ import { Backoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
-import type { PipelineObserver, PositionStore, StreamSharing } from "./ports.ts";
+import type {
+  PipelineObserver,
+  PositionStore,
+  StreamEnd,
+  StreamPosition,
+  StreamSharing,
+} from "./ports.ts";
 import { SharedPool } from "./shared_pool.ts";
 
 /** A chunk and where to begin in it. */
@@ -20,7 +26,7 @@ export interface ChunkRunnerOptions {
   readonly store: PositionStore;
   readonly observer: PipelineObserver;
   /** Forwards one chunk from a position to its end, or until stopped. @throws {Fault} */
-  readonly forward: (chunk: ChunkStart, stop: AbortSignal) => Promise<void>;
+  readonly forward: (chunk: ChunkStart, stop: AbortSignal) => Promise<StreamEnd | undefined>;
   /** Told of each chunk that is done. */
   readonly onDone?: (chunk: Omit<ChunkStart, "position">) => void;
   /** How long a chunk may fail and not move before it counts as stalled, in milliseconds. */
@@ -104,11 +110,17 @@ export class ChunkRunner {
   }
 
   async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {
-    const { sharing } = this.#options;
+    const { sharing, store } = this.#options;
     try {
-      if (sharing === undefined) return await this.#runOnce(streamId, stop);
+      if (sharing === undefined) {
+        return await this.#runOnce(streamId, await store.read(streamId), stop);
+      }
       // A chunk that fails stays claimed, so that its pauses are kept.
-      return await sharing.claim(streamId) ? await this.#runOnce(streamId, stop) : undefined;
+      const claimed = await sharing.claim(streamId, markOf(streamId));
+      if (claimed === undefined) return undefined;
+      // Who has listed it did not know that another replica was through with it.
+      if (claimed.isMarked) return await this.#finish(streamId, []);
+      return await this.#runOnce(streamId, claimed.position, stop);
     } catch (error) {
       if (stop.aborted) return undefined;
       if (!(error instanceof Fault)) throw error;
@@ -119,20 +131,24 @@ export class ChunkRunner {
     }
   }
 
-  async #runOnce(streamId: string, stop: AbortSignal): Promise<undefined> {
-    const { forward, onDone, sharing, store } = this.#options;
+  async #runOnce(
+    streamId: string,
+    stored: Position | undefined,
+    stop: AbortSignal,
+  ): Promise<undefined> {
     const [date, chunk] = splitChunkId(streamId);
-    const mark = `${DONE_PREFIX}${date}/${chunk}`;
-    const [stored, done] = await Promise.all([
-      store.read(streamId),
-      // Who has listed it may not have known that another replica was through with it.
-      sharing === undefined ? undefined : store.read(mark),
-    ]);
-    if (done === undefined) {
-      await forward({ date, chunk, position: stored ?? CHUNK_START }, stop);
-      if (stop.aborted) return;
-    }
-    await store.commit({ streamId: mark, position: {}, forget: [streamId] });
+    const start = { date, chunk, position: stored ?? CHUNK_START };
+    const end = await this.#options.forward(start, stop);
+    if (end === undefined) return;
+    await this.#finish(streamId, end.open);
+    end.stored();
+  }
+
+  /** Stores that a chunk is done, together with the streams that its end opens. */
+  async #finish(streamId: string, open: readonly StreamPosition[]): Promise<undefined> {
+    const { onDone, store } = this.#options;
+    const [date, chunk] = splitChunkId(streamId);
+    await store.commit({ streamId: markOf(streamId), position: {}, open, forget: [streamId] });
     this.#noteMoving(streamId);
     onDone?.({ date, chunk });
   }
@@ -180,6 +196,11 @@ export class ChunkRunner {
 /** Name of the stream of a chunk. */
 export function chunkIdOf(date: string, chunk: string): string {
   return `${CHUNK_PREFIX}${date}/${chunk}`;
+}
+
+/** The mark that a chunk is done. */
+function markOf(streamId: string): string {
+  return `${DONE_PREFIX}${streamId.slice(CHUNK_PREFIX.length)}`;
 }
 
 /** The opposite of `chunkIdOf`. */

@@ -308,7 +308,7 @@ export class ChunkScheduler {
   /** Waits for the time of the next listing, or until the end of the backlog may be reached. */
   async #pause(isCatchingUp: boolean): Promise<void> {
     const { clock, pollMs, random, sharing, stop } = this.#options;
-    const catchUpMs = sharing === undefined ? 50 : 500;
+    const catchUpMs = sharing === undefined ? 50 : 1000;
     const jitter = 1 + ((random ?? Math.random)() - 0.5) * 2 / 7;
     // While going back through the past it is the pool that has to make room.
     let leftMs = isCatchingUp ? catchUpMs : pollMs * jitter;

@@ -11,7 +11,7 @@ export interface CommitterOptions {
   readonly store: PositionStore;
   /** Told of streams that were opened, once that is committed. */
   readonly onOpened?: ((streams: readonly StreamPosition[]) => void) | undefined;
-  /** Delivered requests whose position may wait behind the one that is being stored. */
+  /** Delivered requests, besides one, that may wait until their positions are stored. */
   readonly maxWaiting: number;
   readonly observer: PipelineObserver;
   readonly clock: Clock;
@@ -28,14 +28,16 @@ interface Step {
 
 /**
  * Commits positions one after the other, while the next requests are under way. Those that come while
- * one is being stored become one commit, of the newest: a store that is far away holds up nothing, as
- * long as it stores one while `maxWaiting` requests are delivered. At most twice that many are delivered
- * and not committed, and one where none may wait.
+ * one is being stored become one commit, of the newest, so that a store that is far away holds up
+ * little. With the request under way, at most `maxWaiting` and two are sent and not committed: so many
+ * are repeated by a crash.
  */
 export class Committer {
   readonly #options: CommitterOptions;
   #newest: string;
   #next: Step | undefined;
+  /** Requests of the commit that is being stored. */
+  #storing = 0;
   #running: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -63,19 +65,21 @@ export class Committer {
   }
 
   get #isFull(): boolean {
-    return (this.#next?.requests ?? 0) >= this.#options.maxWaiting;
+    return this.#storing + (this.#next?.requests ?? 0) > this.#options.maxWaiting;
   }
 
   /** Makes one commit, and begins the next one where there is any. Never rejects. */
   async #run(): Promise<void> {
     const step = this.#next!;
     this.#next = undefined;
+    this.#storing = step.requests;
     try {
       await this.#commitUntilDone(step);
     } catch (error) {
       this.#failure = { error };
       this.#next = undefined;
     }
+    this.#storing = 0;
     this.#running = this.#next === undefined ? undefined : this.#run();
   }
 

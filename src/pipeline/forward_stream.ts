@@ -15,6 +15,7 @@ import type {
   PositionStore,
   Quarantine,
   Sink,
+  StreamEnd,
   StreamPosition,
 } from "./ports.ts";
 import { StreamTrace } from "./stream_trace.ts";
@@ -40,7 +41,9 @@ export interface ForwardOptions {
   readonly findOpened?: (events: readonly AuditEvent[]) => readonly StreamPosition[];
   /** Told of streams that were opened, once that is committed. */
   readonly onOpened?: (streams: readonly StreamPosition[]) => void;
-  /** Delivered requests whose position may wait behind the one that is being stored. @default {0} */
+  /** Whether the caller stores the end of the stream, in place of the last position. @default {false} */
+  readonly leavesEnd?: boolean;
+  /** Delivered requests, besides one, that may wait until their positions are stored. @default {0} */
   readonly maxWaiting?: number;
   /** Bytes of payload that may wait between the source and the receiver. */
   readonly maxBytes: number;
@@ -58,12 +61,13 @@ export interface ForwardOptions {
  *
  * Three things go on at a time, of which the order of events sees nothing: the next pages are read,
  * one request is under way, and the positions before it are being committed. A crash therefore repeats
- * at most the events of two requests, of more only by `maxWaiting`, and loses none.
+ * at most the events of two requests and of `maxWaiting` more, and loses none.
  *
- * Resolves when the stream has ended or `stop` was aborted. Throws the stream's `Fault` after
+ * Resolves when the stream has ended or `stop` was aborted; with `leavesEnd`, with its end when it came
+ * to that, which is then to be stored. Throws the stream's `Fault` after
  * everything that was read before it has been delivered and committed.
  */
-export async function forwardStream(options: ForwardOptions): Promise<void> {
+export async function forwardStream(options: ForwardOptions): Promise<StreamEnd | undefined> {
   const { stream, budget, clock, filter, maxBytes, meter, stop } = options;
   using queue = new PageQueue({ filter, maxBytes, budget });
   const trace = new StreamTrace(options.tracer, stream.id);
@@ -72,11 +76,12 @@ export async function forwardStream(options: ForwardOptions): Promise<void> {
   const { position } = options;
   const reading = readPages({ stream, position, queue, clock, meter, trace, signal });
   try {
-    await sendBatches(queue, trace, options);
+    return await sendBatches(queue, trace, options);
   } catch (error) {
     if (!stop.aborted) throw error;
+    return undefined;
   } finally {
-    senderFailed.abort();
+    senderFailed.abort("over");
     queue.end();
     await reading;
     meter?.queued(stream.id, { events: 0, bytes: 0 });
@@ -107,7 +112,9 @@ async function readPages(
       if (signal.aborted) break;
       askedAtMs = clock.nowMs();
     }
-    queue.end();
+    // Broken off, it has not come to its end.
+    if (signal.aborted) queue.end(signal.reason);
+    else queue.end();
   } catch (error) {
     if (!signal.aborted) trace.failedPage(error, askedAtMs);
     queue.end(error);
@@ -118,8 +125,8 @@ async function sendBatches(
   queue: PageQueue,
   trace: StreamTrace,
   options: ForwardOptions,
-): Promise<void> {
-  const { sink, meter, observer, stop, stream } = options;
+): Promise<StreamEnd | undefined> {
+  const { leavesEnd = false, meter, observer, onOpened, sink, stop, stream } = options;
   const findOpened = options.findOpened ?? (() => []);
   const delivery = new BatchDelivery({ ...options, streamId: stream.id });
   const committer = new Committer({
@@ -128,6 +135,7 @@ async function sendBatches(
     maxWaiting: options.maxWaiting ?? 0,
   });
   let caughtUp = false;
+  const leftOpen: StreamPosition[] = [];
   try {
     while (!stop.aborted) {
       let batch: Batch | undefined = await queue.take(sink.limits);
@@ -150,7 +158,8 @@ async function sendBatches(
       try {
         const { events, backlog } = batch;
         await span.within(() => delivery.deliver(events, backlog, takeMore));
-        await span.within(() => committer.commit(position, opened));
+        if (leavesEnd && queue.isAtEnd) leftOpen.push(...opened);
+        else await span.within(() => committer.commit(position, opened));
       } catch (error) {
         span.fail(error instanceof Fault ? error.kind : "aborted");
         if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
@@ -172,4 +181,11 @@ async function sendBatches(
   } finally {
     await committer.settled();
   }
+  if (!leavesEnd || !queue.isAtEnd) return undefined;
+  return {
+    open: leftOpen,
+    stored: () => {
+      if (leftOpen.length > 0) onOpened?.(leftOpen);
+    },
+  };
 }

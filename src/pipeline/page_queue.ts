@@ -98,6 +98,11 @@ export class PageQueue implements Disposable {
     return this.#end !== undefined && this.#pages.length === 0;
   }
 
+  /** Whether all that the stream has was taken. */
+  get isAtEnd(): boolean {
+    return this.isDrained && !("error" in this.#end!);
+  }
+
   /**
    * Waits for pages and takes the next batch; undefined when the stream has ended.
    *

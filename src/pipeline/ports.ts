@@ -98,6 +98,13 @@ export interface FoundStreams {
   readonly left: number;
 }
 
+/** A stream that this replica has claimed. */
+export interface ClaimedStream {
+  readonly position: Position;
+  /** Whether the mark is there: nothing of the stream is left to forward. */
+  readonly isMarked: boolean;
+}
+
 /**
  * Shares out the streams of a store between replicas: each is forwarded by the one that has claimed it,
  * and its position moved by nobody else. All methods throw a `Fault` of kind `state`.
@@ -107,12 +114,23 @@ export interface StreamSharing {
   readonly replicaCount: number;
   /** Puts streams there for whoever claims them; one that is there already stays as it is. */
   open(streams: readonly StreamPosition[]): Promise<void>;
-  /** Claims a stream; false when another replica has it, or when it is done. */
-  claim(streamId: string): Promise<boolean>;
+  /**
+   * Claims a stream; undefined when another replica has it, or when it is done. `mark` names a stream
+   * that stands where this one was done before, which who has opened it again did not know.
+   */
+  claim(streamId: string, mark?: string): Promise<ClaimedStream | undefined>;
   /** Lets others have a stream. One that is forgotten needs no release. */
   release(streamId: string): Promise<void>;
   /** Streams that this replica should forward. */
   find(search: StreamSearch): Promise<FoundStreams>;
+}
+
+/** The end of a stream that was forwarded whole, which is still to be stored. */
+export interface StreamEnd {
+  /** Streams to open in the same commit: what the last request has caused. */
+  readonly open: readonly StreamPosition[];
+  /** To be called when that is stored. */
+  stored(): void;
 }
 
 /** An event that nobody will take, with the receiver's words. */

@@ -6,7 +6,13 @@ import {
   encodeSessionPosition,
   type SessionPosition,
 } from "../core/session_position.ts";
-import type { PipelineObserver, PositionStore, StreamPosition, StreamSharing } from "./ports.ts";
+import type {
+  PipelineObserver,
+  PositionStore,
+  StreamEnd,
+  StreamPosition,
+  StreamSharing,
+} from "./ports.ts";
 import { SharedPool } from "./shared_pool.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
@@ -18,7 +24,11 @@ export interface SessionSchedulerOptions {
   readonly store: PositionStore;
   readonly observer: PipelineObserver;
   /** Forwards one recording from a position to its end, or until stopped. @throws {Fault} */
-  readonly forward: (sessionId: string, position: Position, stop: AbortSignal) => Promise<void>;
+  readonly forward: (
+    sessionId: string,
+    position: Position,
+    stop: AbortSignal,
+  ) => Promise<StreamEnd | undefined>;
   readonly stop: AbortSignal;
   /** Shares the recordings out where several replicas use the store. */
   readonly sharing?: StreamSharing | undefined;
@@ -107,12 +117,16 @@ export class SessionScheduler {
   }
 
   async #runIfOurs(streamId: string, stop: AbortSignal): Promise<number | undefined> {
-    const { sharing } = this.#options;
-    if (sharing === undefined) return await this.#runOnce(streamId, stop);
+    const { sharing, store } = this.#options;
     const wait = { ...this.#options, streamId, stop };
+    if (sharing === undefined) {
+      const stored = await waitForStore(() => store.read(streamId), wait);
+      return stored && await this.#runOnce(streamId, stored, stop);
+    }
     try {
-      if (!await waitForStore(() => sharing.claim(streamId), wait)) return undefined;
-      const delayMs = await this.#runOnce(streamId, stop);
+      const claimed = await waitForStore(() => sharing.claim(streamId), wait);
+      if (claimed === undefined) return undefined;
+      const delayMs = await this.#runOnce(streamId, claimed.position, stop);
       if (!stop.aborted) await waitForStore(() => sharing.release(streamId), wait);
       return delayMs;
     } catch (error) {
@@ -122,18 +136,21 @@ export class SessionScheduler {
     }
   }
 
-  async #runOnce(streamId: string, stop: AbortSignal): Promise<number | undefined> {
+  async #runOnce(
+    streamId: string,
+    stored: Position,
+    stop: AbortSignal,
+  ): Promise<number | undefined> {
     const { forward, observer, store } = this.#options;
     const wait = { ...this.#options, streamId, stop };
-    const stored = await waitForStore(() => store.read(streamId), wait);
-    if (stored === undefined) return undefined;
+    let end: StreamEnd | undefined;
     try {
-      await forward(streamId.slice(SESSION_PREFIX.length), stored, stop);
+      end = await forward(streamId.slice(SESSION_PREFIX.length), stored, stop);
     } catch (error) {
       if (!(error instanceof Fault) || !error.transient) throw error;
       return stop.aborted ? undefined : await this.#setAside(streamId, error, stop);
     }
-    if (stop.aborted) return undefined;
+    if (end === undefined) return undefined;
     await waitForStore(() => store.forget([streamId]), wait);
     observer.finished(streamId);
     return undefined;

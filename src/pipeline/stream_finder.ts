@@ -34,7 +34,8 @@ const SHORTEST_MS = 50;
  */
 export class StreamFinder {
   readonly #options: StreamFinderOptions;
-  #wake: (() => void) | undefined;
+  /** Ends the wait for what may end a pause. */
+  #goOn: (() => void) | undefined;
   #isWoken = false;
   /** There was more than the pool had room for. */
   #isFull = false;
@@ -46,13 +47,13 @@ export class StreamFinder {
   /** Looks soon: a stream was opened. */
   wake(): void {
     this.#isWoken = true;
-    this.#wake?.();
+    this.#goOn?.();
   }
 
   /** Looks soon when the last look has left streams behind: a place is free. */
   noteRoom(): void {
-    const { concurrency, pool } = this.#options;
-    if (this.#isFull && pool.counts.ready < Math.max(concurrency, FEWEST / 2)) this.wake();
+    if (this.#isFull && !this.#hasEnough) this.#isWoken = true;
+    this.#goOn?.();
   }
 
   /** Runs until stopped, or until `isEnding` and nothing is left for this replica. */
@@ -74,6 +75,12 @@ export class StreamFinder {
     }
   }
 
+  /** Enough wait here for a while; a look would bring few more. */
+  get #hasEnough(): boolean {
+    const { concurrency, pool } = this.#options;
+    return pool.counts.ready >= Math.max(concurrency, FEWEST / 2);
+  }
+
   async #look(room: number): Promise<FoundStreams | undefined> {
     const { clock, delayOf, observer, pool, prefix, sharing, stop } = this.#options;
     if (room <= 0) return { streams: [], left: 0 };
@@ -91,14 +98,22 @@ export class StreamFinder {
     return found;
   }
 
+  /** Waits for so long or until woken, and for as long as enough waits here. */
   async #pause(ms: number): Promise<void> {
-    if (this.#isWoken) return;
     const { clock, stop } = this.#options;
     const ended = new AbortController();
     const signal = AbortSignal.any([stop, ended.signal]);
-    const woken = new Promise<void>((resolve) => this.#wake = resolve);
-    await Promise.race([woken, clock.sleep(ms, signal).catch(() => {})]);
-    ended.abort();
-    this.#wake = undefined;
+    let isOver = false;
+    const goOn = () => this.#goOn?.();
+    stop.addEventListener("abort", goOn);
+    clock.sleep(ms, signal).catch(() => {}).then(() => {
+      isOver = true;
+      goOn();
+    });
+    while (!stop.aborted && (this.#hasEnough || !this.#isWoken && !isOver)) {
+      await new Promise<void>((resolve) => this.#goOn = resolve);
+    }
+    stop.removeEventListener("abort", goOn);
+    ended.abort("over");
   }
 }

@@ -152,6 +152,6 @@ export class StreamPool {
       ? change
       : clock.sleep(Math.max(0, next.dueMs - clock.monotonicMs()), changed.signal).catch(() => {});
     await Promise.race([change, due]);
-    changed.abort();
+    changed.abort("over");
   }
 }

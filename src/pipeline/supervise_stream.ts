@@ -32,7 +32,8 @@ export async function superviseStream(options: SuperviseOptions): Promise<void> 
     );
     if (position === undefined) return;
     try {
-      return await forwardStream({ ...options, position, stream: watchPages(stream, onPage) });
+      await forwardStream({ ...options, position, stream: watchPages(stream, onPage) });
+      return;
     } catch (error) {
       if (!(error instanceof Fault) || !error.transient) throw error;
       const lasting = error.kind === "denied" || error.kind === "unsupported";

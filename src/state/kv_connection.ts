@@ -10,6 +10,12 @@ export interface KvEntry {
   readonly version: string | undefined;
 }
 
+/** An entry that is there. */
+export interface KvStored extends KvEntry {
+  readonly value: Uint8Array;
+  readonly version: string;
+}
+
 /** Says that a key must not have been written since it was read. */
 export type KvCheck = Pick<KvEntry, "key" | "version">;
 
@@ -68,7 +74,9 @@ export interface KvDatabase extends Disposable {
   /** What the keys hold, in the order of the keys; all of one moment when they are 10 at most. */
   read(keys: readonly KvKey[], call?: KvCall): Promise<readonly KvEntry[]>;
   /** Everything in a range, fetched as it is asked for. The limit is that of each batch. */
-  list(range: KvRange, call?: KvCall): AsyncIterable<KvEntry & { readonly value: Uint8Array }>;
+  list(range: KvRange, call?: KvCall): AsyncIterable<KvStored>;
+  /** The first entries of each range, at most `batchSize` of it; all of one moment on a server. */
+  readFirst(ranges: readonly KvRange[], call?: KvCall): Promise<readonly (readonly KvStored[])[]>;
   /**
    * Resolves with the version of what was set, or with undefined when a check did not hold and nothing
    * was written. A write that turns out to have happened before counts as done, and gives its version.

@@ -1,5 +1,5 @@
 import { Fault, formatError } from "../core/fault.ts";
-import type { KvDatabase, KvEntry, KvKey, KvRange, KvWrite } from "./kv_connection.ts";
+import type { KvDatabase, KvEntry, KvKey, KvRange, KvStored, KvWrite } from "./kv_connection.ts";
 import { prepareStateFile } from "./state_file.ts";
 
 /** Keys that are read in one go. */
@@ -90,6 +90,21 @@ export class KvFile implements KvDatabase {
       const { key, value, versionstamp: version } = entry;
       yield { key: key as string[], value, version };
     }
+  }
+
+  async readFirst(ranges: readonly KvRange[]): Promise<readonly (readonly KvStored[])[]> {
+    return await Promise.all(
+      ranges.map(async ({ batchSize = 500, end, reverse = false, start }) => {
+        const selector = { start: start as string[], end: end as string[] };
+        const entries = this.#kv.list<Uint8Array>(selector, { limit: batchSize, reverse });
+        const found = await this.#attempt(() => Array.fromAsync(entries));
+        return found.map(({ key, value, versionstamp: version }) => ({
+          key: key as string[],
+          value,
+          version,
+        }));
+      }),
+    );
   }
 
   async write({ checks, remove, set }: KvWrite): Promise<string | undefined> {

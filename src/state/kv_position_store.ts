@@ -9,6 +9,8 @@ import {
   type KvCheck,
   type KvConnection,
   type KvKey,
+  type KvRange,
+  type KvStored,
 } from "./kv_connection.ts";
 import { KvFile } from "./kv_file.ts";
 
@@ -18,6 +20,12 @@ export interface KvPositionStoreOptions {
   readonly guard?: (streamId: string) => readonly KvCheck[];
   /** What else goes in the same write when a stream is forgotten. */
   readonly keysWith?: (streamId: string) => readonly KvKey[];
+}
+
+/** A stream as it was read. */
+export interface SeenStream extends StreamPosition {
+  /** Of its position. */
+  readonly version: string;
 }
 
 /** What is known of a stream that this store moves. */
@@ -89,18 +97,33 @@ export class KvPositionStore implements PositionStore, Disposable {
     return position;
   }
 
-  /** With `batchSize`, so many are fetched at a time. */
-  async *list(prefix: string, batchSize = 500): AsyncGenerator<StreamPosition> {
-    const range = {
-      batchSize,
-      start: this.#keyOf(prefix),
+  async *list(prefix: string): AsyncGenerator<StreamPosition> {
+    for await (const entry of this.#connection.db.list(this.rangeOf(prefix))) {
+      const { position, streamId } = this.parseEntry(entry);
+      yield { streamId, position };
+    }
+  }
+
+  /** Where the streams stand whose ids begin with `prefix`; with `after`, those behind that one. */
+  rangeOf(prefix: string, after?: string): KvRange {
+    return {
+      // No id comes between another one and that with the first of all characters behind it.
+      start: this.#keyOf(after === undefined ? prefix : `${after}\0`),
       // No id goes on with this character, which sorts after all others.
       end: this.#keyOf(prefix + "\u{10ffff}"),
     };
-    for await (const { key, value } of this.#connection.db.list(range)) {
-      const streamId = key.at(-1)!;
-      yield { streamId, position: this.#parse(streamId, value) };
-    }
+  }
+
+  /** Reads an entry of such a range. @throws {Fault} of kind `state`. */
+  parseEntry({ key, value, version }: KvStored): SeenStream {
+    const streamId = key.at(-1)!;
+    return { streamId, position: this.#parse(streamId, value), version };
+  }
+
+  /** Takes for known how a stream stands: it was seen by a write just now. */
+  note(streamId: string, version: string | undefined): void {
+    // While a commit is under way, it alone says what is known.
+    if (!this.#tails.has(streamId)) this.#remember(streamId, { version, uncertain: [] });
   }
 
   /** One after the other for each stream. */
@@ -153,26 +176,41 @@ export class KvPositionStore implements PositionStore, Disposable {
     const checks = new Map<string, KvCheck>();
     for (const id of [streamId, ...forget]) addChecks(checks, this.#guard(id));
     addChecks(checks, [{ key, version }]);
-    const batches = this.#cut(await this.#withoutKnown(open));
-    // What is opened must not be forgotten by a crash: the position that passes it comes last.
-    for (const [i, { set }] of batches.entries()) {
-      const isLast = i === batches.length - 1;
-      const { db } = this.#connection;
-      const write = { checks: [...checks.values()], set };
-      if (!isLast) {
-        if (await db.write(write) === undefined) await this.#refuse(streamId, version, value);
-        continue;
-      }
-      this.#remember(streamId, {
-        version,
-        uncertain: [...uncertain, value].slice(-MAX_UNCERTAIN),
+    const remove = forget.flatMap((id) => [this.#keyOf(id), ...this.#keysWith(id)]);
+    const move = async (step: Batch, absent: readonly KvCheck[] = []): Promise<boolean> => {
+      const tried = [...uncertain, value].slice(-MAX_UNCERTAIN);
+      this.#remember(streamId, { version, uncertain: tried });
+      const written = await this.#connection.db.write({
+        checks: [...checks.values(), ...absent],
+        set: [...step.set, { key, value }],
+        remove,
       });
-      const remove = forget.flatMap((id) => [this.#keyOf(id), ...this.#keysWith(id)]);
-      const written = await db.write({ ...write, set: [...set, { key, value }], remove });
-      if (written === undefined) await this.#refuse(streamId, version, value);
-      else this.#remember(streamId, { version: written, uncertain: [] });
+      if (written !== undefined) this.#remember(streamId, { version: written, uncertain: [] });
+      return written !== undefined;
+    };
+    const opened = new Map(open.toReversed().map((stream) => [stream.streamId, stream]));
+    if (!await this.#moveAtOnce([...opened.values()], checks.size, move)) {
+      const batches = this.#cut(await this.#withoutKnown([...opened.values()]));
+      // What is opened must not be forgotten by a crash: the position that passes it comes last.
+      for (const { set } of batches.slice(0, -1)) {
+        const written = await this.#connection.db.write({ checks: [...checks.values()], set });
+        if (written === undefined) await this.#refuse(streamId, version, value);
+      }
+      if (!await move(batches.at(-1)!)) await this.#refuse(streamId, version, value);
     }
     for (const id of forget) this.#known.delete(id);
+  }
+
+  /** Mostly nothing is there of what is opened, and that can be checked by the write itself. */
+  async #moveAtOnce(
+    opened: readonly StreamPosition[],
+    checkCount: number,
+    move: (step: Batch, absent: readonly KvCheck[]) => Promise<boolean>,
+  ): Promise<boolean> {
+    if (opened.length === 0 || checkCount + opened.length > KV_LIMITS.checks) return false;
+    const [step, ...more] = this.#cut(opened);
+    if (more.length > 0) return false;
+    return await move(step!, step!.set.map(({ key }) => ({ key, version: undefined })));
   }
 
   /** From where the stream is moved; "done" when an earlier try of the same commit has come through. */
@@ -226,8 +264,7 @@ export class KvPositionStore implements PositionStore, Disposable {
     const key = this.#keyOf(streamId);
     const [entry] = await this.#connection.db.read([key]);
     const { value, version } = entry!;
-    // While a commit is under way, it alone says what is known.
-    if (!this.#tails.has(streamId)) this.#remember(streamId, { version, uncertain: [] });
+    this.note(streamId, version);
     return { version, position: value && this.#parse(streamId, value) };
   }
 
@@ -237,15 +274,11 @@ export class KvPositionStore implements PositionStore, Disposable {
     if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!);
   }
 
-  /** Those of the streams that the database does not have, each once. */
-  async #withoutKnown(streams: readonly StreamPosition[]): Promise<StreamPosition[]> {
-    const fresh = new Map(streams.toReversed().map((stream) => [stream.streamId, stream]));
-    const ids = [...fresh.keys()];
-    const entries = await this.#connection.db.read(ids.map((id) => this.#keyOf(id)));
-    entries.forEach(({ value }, i) => {
-      if (value !== undefined) fresh.delete(ids[i]!);
-    });
-    return [...fresh.values()];
+  /** Those of the streams that the database does not have. */
+  async #withoutKnown(streams: readonly StreamPosition[]): Promise<readonly StreamPosition[]> {
+    const keys = streams.map(({ streamId }) => this.#keyOf(streamId));
+    const entries = await this.#connection.db.read(keys);
+    return streams.filter((_, i) => entries[i]!.value === undefined);
   }
 
   /** Cuts what is opened into writes within the limits; there is always a last one. */

@@ -2,7 +2,15 @@ import { Buffer } from "node:buffer";
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import { limitTime } from "../core/limit_time.ts";
-import type { KvCall, KvDatabase, KvEntry, KvKey, KvRange, KvWrite } from "./kv_connection.ts";
+import type {
+  KvCall,
+  KvDatabase,
+  KvEntry,
+  KvKey,
+  KvRange,
+  KvStored,
+  KvWrite,
+} from "./kv_connection.ts";
 import { decodeKvKey, encodeKvKey } from "./kv_key.ts";
 import {
   decodeReadAnswer,
@@ -106,14 +114,28 @@ export class KvServer implements KvDatabase {
     let end = encodeKvKey(range.end);
     while (true) {
       const [entries] = await this.#readRanges([{ start, end, limit, reverse }], call);
-      for (const { key, value, version } of entries!) {
-        yield { key: this.#decodeKey(key), value, version: toHex(version) };
-      }
+      for (const entry of entries!) yield this.#toStored(entry);
       const last = entries!.at(-1)?.key;
       if (last === undefined || entries!.length < limit) return;
       if (reverse) end = last.slice() as Uint8Array<ArrayBuffer>;
       else start = keyAfter(last);
     }
+  }
+
+  async readFirst(
+    ranges: readonly KvRange[],
+    call: KvCall = {},
+  ): Promise<readonly (readonly KvStored[])[]> {
+    const found = await this.#readRanges(
+      ranges.map(({ batchSize = MAX_BATCH, end, reverse = false, start }) => ({
+        start: encodeKvKey(start),
+        end: encodeKvKey(end),
+        limit: Math.min(batchSize, MAX_BATCH),
+        reverse,
+      })),
+      call,
+    );
+    return found.map((entries) => entries.map((entry) => this.#toStored(entry)));
   }
 
   async write(write: KvWrite, call: KvCall = {}): Promise<string | undefined> {
@@ -186,9 +208,9 @@ export class KvServer implements KvDatabase {
     return answer.ranges;
   }
 
-  #decodeKey(key: Uint8Array): KvKey {
+  #toStored({ key, value, version }: RawEntry): KvStored {
     try {
-      return decodeKvKey(key);
+      return { key: decodeKvKey(key), value, version: toHex(version) };
     } catch {
       throw nonsenseFault(this.name, "holds a key that this program has not written");
     }

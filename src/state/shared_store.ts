@@ -1,6 +1,7 @@
 import { rankForStream } from "../core/rendezvous.ts";
 import { Fault } from "../core/fault.ts";
 import type {
+  ClaimedStream,
   Commit,
   FoundStreams,
   PositionStore,
@@ -9,7 +10,7 @@ import type {
   StreamSharing,
 } from "../pipeline/ports.ts";
 import type { KvCheck, KvConnection } from "./kv_connection.ts";
-import { KvPositionStore } from "./kv_position_store.ts";
+import { KvPositionStore, type SeenStream } from "./kv_position_store.ts";
 import type { ReplicaLease } from "./replica_lease.ts";
 import type { Claim, StreamClaims } from "./stream_claims.ts";
 import { LEADER_STREAM } from "./wait_to_lead.ts";
@@ -20,6 +21,10 @@ const MARKS = ["done/", "abandoned/"];
 const SHARED = ["session/", "chunk/"];
 /** Streams of others that are kept in mind, so that they are helped out with when they wait for long. */
 const MAX_WAITING = 5000;
+/** Streams that were found, of which it is remembered how they stood; others are read again. */
+const MAX_SEEN = 1000;
+/** More streams than that are seldom claimed at a time. */
+const MAX_CLAIMS = 500;
 
 /** What a life of a replica does with the store. */
 export interface SharedStoreOptions {
@@ -43,6 +48,8 @@ export class SharedStore implements PositionStore, StreamSharing {
   #openings = 0;
   /** How often a stream of others was seen waiting. */
   #waiting = new Map<string, number>();
+  /** Streams that were found and that nobody had claimed, until they are claimed here. */
+  readonly #seen = new Map<string, SeenStream>();
 
   constructor(options: SharedStoreOptions) {
     this.#options = options;
@@ -81,12 +88,36 @@ export class SharedStore implements PositionStore, StreamSharing {
     await this.commit({ streamId: "opened", position, open: streams });
   }
 
-  async claim(streamId: string): Promise<boolean> {
+  async claim(streamId: string, mark?: string): Promise<ClaimedStream | undefined> {
     const { claims, lease, onTakeover } = this.#options;
+    const seen = this.#seen.get(streamId);
+    this.#seen.delete(streamId);
+    if (seen !== undefined && await this.#claimSeen(seen, mark)) {
+      return lease.isHeld ? { position: seen.position, isMarked: false } : undefined;
+    }
     const result = await claims.take(streamId, { ifStored: true });
-    if (result.kind !== "taken") return false;
+    if (result.kind !== "taken") return undefined;
     if (result.isTakeover) onTakeover(streamId);
-    return lease.isHeld;
+    const [position, marked] = await Promise.all([
+      this.#store.read(streamId),
+      mark === undefined ? undefined : this.#store.read(mark),
+    ]);
+    if (position === undefined || !lease.isHeld) return undefined;
+    return { position, isMarked: marked !== undefined };
+  }
+
+  /** Claims a stream that is as it was when it was found, which takes one call in place of four. */
+  async #claimSeen({ streamId, version }: SeenStream, mark: string | undefined): Promise<boolean> {
+    const { claims, connection: { prefix } } = this.#options;
+    const marks = mark === undefined ? [] : [{ streamId: mark, version: undefined }];
+    const stands = [{ streamId, version }, ...marks];
+    const checks = stands.map(({ streamId, version }) => ({
+      key: [...prefix, "position", streamId],
+      version,
+    }));
+    if (!await claims.takeFree(streamId, checks)) return false;
+    for (const { streamId, version } of stands) this.#store.note(streamId, version);
+    return true;
   }
 
   release(streamId: string): Promise<void> {
@@ -98,27 +129,24 @@ export class SharedStore implements PositionStore, StreamSharing {
    * have begun it may be taken by the next, and with each further look by one more.
    */
   async find({ delayOf, isKnown, limit, prefix }: StreamSearch): Promise<FoundStreams> {
-    const { claims, lease } = this.#options;
+    const { lease } = this.#options;
     const replicaIds = lease.replicaIds;
     const alive = new Set(replicaIds);
-    let claimed: ReadonlyMap<string, Claim> | undefined;
     const streams: StreamPosition[] = [];
     const waiting = new Map<string, number>();
     let left = 0;
     let isWhole = true;
-    // About as many as hold what is wanted: of those that wait, some are for each replica.
-    const batchSize = Math.min(500, limit * (replicaIds.length + 1));
-    for await (const stream of this.#store.list(prefix, batchSize)) {
+    // As many as hold what is wanted: each replica has some in hand, and has its part of the others.
+    const batchSize = Math.min(500, (2 * limit + 8) * Math.max(1, replicaIds.length));
+    for await (const [stream, claim] of this.#look(prefix, batchSize)) {
       const { position, streamId } = stream;
-      // Mostly nothing waits, and nobody has to be asked who has it.
-      claimed ??= await claims.list(prefix);
-      const holder = claimed.get(streamId)?.holder;
-      const isOthers = holder !== undefined && holder !== lease.id && alive.has(holder);
+      const isOthers = claim !== undefined && claim.holder !== lease.id && alive.has(claim.holder);
       if (isOthers || isKnown(streamId)) continue;
       const looks = this.#waiting.get(streamId) ?? 0;
       const rank = rankForStream(streamId, lease.id, replicaIds);
       if (rank <= looks && (rank === 0 || delayOf(position) <= 0)) {
         streams.push(stream);
+        if (claim === undefined) this.#noteSeen(stream);
         if (streams.length < limit) continue;
         isWhole = false;
         break;
@@ -129,6 +157,37 @@ export class SharedStore implements PositionStore, StreamSharing {
     }
     if (isWhole) this.#waiting = waiting;
     return { streams, left };
+  }
+
+  #noteSeen(stream: SeenStream): void {
+    this.#seen.set(stream.streamId, stream);
+    if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.keys().next().value!);
+  }
+
+  /** Streams, and who has claimed them; mostly all of it is seen in one call. */
+  async *#look(
+    prefix: string,
+    batchSize: number,
+  ): AsyncGenerator<readonly [SeenStream, Claim | undefined]> {
+    const { claims, connection: { db } } = this.#options;
+    const [entries, claimed] = await db.readFirst([
+      { ...this.#store.rangeOf(prefix), batchSize },
+      { ...claims.rangeOf(prefix), batchSize: MAX_CLAIMS },
+    ]);
+    const holders = claimed!.length < MAX_CLAIMS
+      ? claims.parse(claimed!)
+      : await claims.list(prefix);
+    let after: string | undefined;
+    for (const entry of entries!) {
+      const stream = this.#store.parseEntry(entry);
+      after = stream.streamId;
+      yield [stream, holders.get(after)];
+    }
+    if (entries!.length < batchSize) return;
+    for await (const entry of db.list({ ...this.#store.rangeOf(prefix, after), batchSize })) {
+      const stream = this.#store.parseEntry(entry);
+      yield [stream, holders.get(stream.streamId)];
+    }
   }
 
   #guard(streamId: string): readonly KvCheck[] {

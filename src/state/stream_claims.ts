@@ -1,10 +1,11 @@
 import {
   decodeKvValue,
   encodeKvValue,
-  keysBelow,
   type KvCheck,
   type KvConnection,
   type KvEntry,
+  type KvRange,
+  type KvStored,
 } from "./kv_connection.ts";
 import { fenceKeyOf, type ReplicaLease } from "./replica_lease.ts";
 
@@ -97,6 +98,21 @@ export class StreamClaims {
     return { kind: "taken", epoch, isTakeover: before !== undefined };
   }
 
+  /**
+   * Claims a stream that nobody has claimed, unless one of `checks` does not hold any more: in one call,
+   * after a look at the store has brought all that. @throws {Fault} of kind `state`, as `take`.
+   */
+  async takeFree(streamId: string, checks: readonly KvCheck[]): Promise<boolean> {
+    const key = this.#keyOf(streamId);
+    const version = await this.#connection.db.write({
+      checks: [this.#lease.fence, { key, version: undefined }, ...checks],
+      set: [{ key, value: encodeKvValue({ holder: this.#lease.id, epoch: 1 }) }],
+    });
+    if (version === undefined) return false;
+    this.#held.set(streamId, { key, version });
+    return true;
+  }
+
   /** Lets others have a stream. @throws {Fault} of kind `state`; then it stays claimed. */
   async release(streamId: string): Promise<void> {
     const claim = this.#held.get(streamId);
@@ -117,14 +133,18 @@ export class StreamClaims {
 
   /** Who holds the streams whose ids begin with a prefix; some of them may be dead. */
   async list(prefix: string): Promise<ReadonlyMap<string, Claim>> {
-    const { db } = this.#connection;
-    const { start } = keysBelow(this.#keyOf(""));
-    const range = {
-      start: [...start.slice(0, -2), prefix],
-      end: [...start.slice(0, -2), `${prefix}\u{10ffff}`],
-    };
+    return this.parse(await Array.fromAsync(this.#connection.db.list(this.rangeOf(prefix))));
+  }
+
+  /** Where the claims of these streams stand. */
+  rangeOf(prefix: string): KvRange {
+    return { start: this.#keyOf(prefix), end: this.#keyOf(`${prefix}\u{10ffff}`) };
+  }
+
+  /** Reads entries of such a range, by the streams that they are of. */
+  parse(entries: readonly KvStored[]): ReadonlyMap<string, Claim> {
     const claims = new Map<string, Claim>();
-    for await (const entry of db.list(range)) {
+    for (const entry of entries) {
       const claim = readClaim(entry);
       if (claim !== undefined) claims.set(entry.key.at(-1)!, claim);
     }

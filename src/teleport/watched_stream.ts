@@ -53,8 +53,9 @@ export async function* readWatchedStream<T>(options: WatchedStreamOptions<T>): A
     if (error instanceof CallCutError) throw error;
     throw toTeleportFault(purpose, error);
   } finally {
-    ended.abort();
-    watch.abort();
+    // Without a reason, an error with its stack would be made for each.
+    ended.abort("over");
+    watch.abort("over");
     await watching;
   }
 }

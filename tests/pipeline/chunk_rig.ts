@@ -1,11 +1,12 @@
 /** A chunk scheduler with a scripted server, for the tests beside this file. */
 import assert from "node:assert/strict";
 import { ChunkScheduler, type ChunkSchedulerOptions } from "../../src/pipeline/chunk_scheduler.ts";
+import type { ChunkStart } from "../../src/pipeline/chunk_runner.ts";
 import type { ParkedStream, PositionStore } from "../../src/pipeline/ports.ts";
 import { MemoryPositionStore } from "../../src/state/memory_position_store.ts";
 import { within } from "../support/bell.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { RecordingObserver } from "../support/pipeline_ports.ts";
+import { END, RecordingObserver } from "../support/pipeline_ports.ts";
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
@@ -28,14 +29,17 @@ class ChunkObserver extends RecordingObserver {
 /** A server's chunks by date, as a test changes them. */
 export type Chunks = { [date: string]: string[] };
 
-interface RigOptions extends Partial<Omit<ChunkSchedulerOptions, "stop" | "clock" | "observer">> {
+interface RigOptions
+  extends Partial<Omit<ChunkSchedulerOptions, "stop" | "clock" | "observer" | "forward">> {
+  /** Comes to the end of a chunk unless it was stopped. */
+  readonly forward?: (start: ChunkStart, stop: AbortSignal) => Promise<void>;
   readonly chunks?: Chunks;
   readonly clock?: FakeClock;
 }
 
 /** A scheduler with what it was told and what it did; another one over the same store is a restart. */
 export function makeRig(options: RigOptions = {}) {
-  const { chunks = {}, ...overrides } = options;
+  const { chunks = {}, forward, ...overrides } = options;
   const clock = options.clock ?? new FakeClock(NOON_MS);
   const store: PositionStore = options.store ?? new MemoryPositionStore();
   const observer = new ChunkObserver();
@@ -52,9 +56,10 @@ export function makeRig(options: RigOptions = {}) {
       listed.push(date);
       return Promise.resolve(chunks[date] ?? []);
     },
-    forward: ({ chunk, date }) => {
-      forwarded.push(`${date}/${chunk}`);
-      return Promise.resolve();
+    forward: async (start, stop) => {
+      if (forward === undefined) forwarded.push(`${start.date}/${start.chunk}`);
+      else await forward(start, stop);
+      return stop.aborted ? undefined : END;
     },
     onProgress: (told) => Promise.resolve(void progress.push(told)),
     random: () => 0.5,

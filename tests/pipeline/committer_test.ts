@@ -98,6 +98,28 @@ for (const max of [0, 1, 4]) {
   });
 }
 
+Deno.test("Committer never has more than one and maxWaiting requests that are delivered and not stored", async () => {
+  const store = new HeldStore();
+  const committer = createCommitter(store, 3);
+  let delivered = 0;
+  const running = (async () => {
+    while (delivered < 40) await committer.commit({ at: ++delivered }, []);
+  })();
+  let stored = 0;
+  const ahead: number[] = [];
+  while (stored < 40) {
+    await settle();
+    // The last one has been delivered and waits to be taken.
+    ahead.push(delivered - stored);
+    stored = store.positions.at(-1) as number;
+    await store.end();
+  }
+  await running;
+  await committer.settled();
+  assert.ok(Math.max(...ahead) === 5, `${ahead}`);
+  assert.ok(ahead.length < 25, "positions become one commit");
+});
+
 Deno.test("Committer.commit() stores nothing for a position that stays and opens nothing", async () => {
   const store = new HeldStore();
   const committer = createCommitter(store, 4);

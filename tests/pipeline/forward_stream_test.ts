@@ -241,3 +241,58 @@ Deno.test("forwardStream() that halts commits what lies before the refused event
   assert.deepEqual(sink.accepted, makeEvents(33).map(({ id }) => id));
   assert.deepEqual(opened, ["session/e2", "session/e12", "session/e22", "session/e32"]);
 });
+
+/** The streams that a request causes: one for each event. */
+function openEach(events: readonly { readonly id: string }[]) {
+  return events.map(({ id }) => ({ streamId: `session/${id}`, position: {} }));
+}
+
+Deno.test("forwardStream() leaves the end of a stream to who asks for it, with what the last request opens", async () => {
+  const told: string[] = [];
+  // The end of the stream is known before the last request is answered, as over a network.
+  const sink = new ScriptedSink(async () => {
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    return { kind: "delivered" };
+  }, { maxEvents: 2 });
+  const { options, store } = makeOptions({
+    sink,
+    stream: new CountingStream({ count: 5, pageSize: 5 }),
+    leavesEnd: true,
+    findOpened: openEach,
+    onOpened: (streams) => told.push(...streams.map(({ streamId }) => streamId)),
+  });
+  const end = await forwardStream(options);
+  assert.deepEqual(store.commits.map(({ position }) => position), [{ at: 2 }, { at: 4 }]);
+  assert.deepEqual(end!.open, openEach(makeEvents(1, 4)));
+  assert.equal(told.length, 4);
+  end!.stored();
+  assert.equal(told.at(-1), "session/e4");
+  assert.equal(sink.accepted.length, 5);
+});
+
+Deno.test("forwardStream() that is stopped or fails commits its last position, and leaves no end", async () => {
+  const stop = new AbortController();
+  const gate = new Gate();
+  const stopped = makeOptions({
+    sink: new ScriptedSink(async () => {
+      await gate.pass();
+      return { kind: "delivered" };
+    }),
+    stream: new CountingStream({ count: 20, pageSize: 10 }),
+    leavesEnd: true,
+    stop: stop.signal,
+  });
+  const forwarding = forwardStream(stopped.options);
+  await gate.reached;
+  stop.abort();
+  gate.open();
+  assert.equal(await forwarding, undefined);
+  assert.equal(stopped.store.at, 10);
+  const fault = new Fault("unavailable", "Cut off");
+  const failed = makeOptions({
+    stream: new CountingStream({ count: 20, pageSize: 10, failAt: [{ at: 10, fault }] }),
+    leavesEnd: true,
+  });
+  await assert.rejects(forwardStream(failed.options), fault);
+  assert.equal(failed.store.at, 10);
+});

@@ -7,7 +7,7 @@ import { SessionScheduler } from "../../src/pipeline/session_scheduler.ts";
 import { MemoryPositionStore } from "../../src/state/memory_position_store.ts";
 import { within } from "../support/bell.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { RecordingObserver } from "../support/pipeline_ports.ts";
+import { END, RecordingObserver } from "../support/pipeline_ports.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -29,6 +29,7 @@ class SessionObserver extends RecordingObserver {
   }
 }
 
+/** Comes to the end of a recording unless it was stopped. */
 export type Forward = (
   sessionId: string,
   position: Position,
@@ -50,7 +51,10 @@ export function makeScheduler(
     store,
     observer,
     stop: stop.signal,
-    forward,
+    forward: async (id, position, stop) => {
+      await forward(id, position, stop);
+      return stop.aborted ? undefined : END;
+    },
   });
   /** Commits sessions as the log does and tells the scheduler. */
   const open = async (...ids: readonly string[]) => {

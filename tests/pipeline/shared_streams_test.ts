@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ChunkRunner } from "../../src/pipeline/chunk_runner.ts";
 import { SessionScheduler } from "../../src/pipeline/session_scheduler.ts";
-import { RecordingObserver } from "../support/pipeline_ports.ts";
+import { END, RecordingObserver } from "../support/pipeline_ports.ts";
+import { TIMES } from "../state/replica_world.ts";
 import { session, type SharedReplica, SharedRig } from "../state/shared_rig.ts";
 
 const SECOND_MS = 1000;
@@ -30,7 +31,9 @@ async function makeWorld(count: number, names: readonly string[]) {
       async forward(id, _position, stop) {
         await replica.machine.sleep(100, stop).catch(() => {});
         // As before each request.
-        if (!stop.aborted && replica.lease.isHeld) forwarded.push({ id, by: name });
+        if (stop.aborted || !replica.lease.isHeld) return undefined;
+        forwarded.push({ id, by: name });
+        return END;
       },
     });
     schedulers.set(name, scheduler);
@@ -54,6 +57,20 @@ Deno.test("SessionScheduler shares recordings out: each arrives once, and everyb
     assert.ok(forwarded.filter(({ by }) => by === name).length > 10, name);
   }
   assert.deepEqual([rig.ids(), rig.ids("claim")], [[], []]);
+  await end();
+});
+
+Deno.test("SessionScheduler needs few calls to the store for a shared recording that waits", async () => {
+  const { end, forwarded, replicas, rig } = await makeWorld(200, ["a"]);
+  const { kv } = replicas.get("a")!;
+  const before = { calls: kv.calls, ms: rig.time.nowMs };
+  while (forwarded.length < 200) await rig.time.advance(100);
+  await rig.time.advance(100);
+  assert.deepEqual(rig.ids(), []);
+  // Besides those that keep the lease: a claim, the end, and its part of a look.
+  const leases = 2 * (rig.time.nowMs - before.ms) / TIMES.retryMs;
+  const calls = (kv.calls - before.calls - leases) / 200;
+  assert.ok(calls > 2 && calls < 2.5, `${calls} calls for each recording`);
   await end();
 });
 
@@ -111,6 +128,7 @@ Deno.test("ChunkRunner forwards a shared chunk once, also one that is opened aga
       async forward({ chunk }, stop) {
         await machine.sleep(100, stop);
         forwarded.push(chunk);
+        return END;
       },
     }).run()
   );

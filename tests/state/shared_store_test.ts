@@ -82,6 +82,38 @@ Deno.test("SharedStore.find() leaves what has to wait to the replica that comes 
   await end();
 });
 
+Deno.test("SharedStore.claim() takes one call for a stream that was found, and gives its position", async () => {
+  const { a, end, ids, rig } = await makePair();
+  const [mine] = await find(rig, a);
+  const mark = mine!.replace("session", "done");
+  const before = a.kv.calls;
+  const claimed = await rig.settle(a.store.claim(mine!, mark));
+  assert.deepEqual(claimed, { position: session("").position, isMarked: false });
+  await rig.settle(a.store.commit({ streamId: mark, position: {}, forget: [mine!] }));
+  assert.ok(a.kv.calls - before - 2 <= 2, "besides the two, the lease is kept");
+  assert.deepEqual(rig.ids("claim"), []);
+  assert.equal(rig.ids().length, ids.length);
+  await end();
+});
+
+Deno.test("SharedStore.claim() takes nothing that was claimed, moved or done since it was found", async () => {
+  const { a, b, end, rig } = await makePair();
+  const [claimed, moved, done, marked] = await find(rig, a);
+  assert.ok(await rig.settle(b.store.claim(claimed!)));
+  assert.equal(await rig.settle(a.store.claim(claimed!)), undefined);
+  // Another one has had it in between, and set it aside.
+  rig.put([{ streamId: moved!, position: { index: 7 } }]);
+  const { position } = (await rig.settle(a.store.claim(moved!)))!;
+  assert.deepEqual(position, { index: 7 });
+  await rig.settle(a.store.commit({ streamId: moved!, position: { index: 8 } }));
+  rig.server.write({ remove: [["v1", "position", done!]] });
+  assert.equal(await rig.settle(a.store.claim(done!)), undefined);
+  rig.put([{ streamId: "done/x", position: {} }]);
+  assert.equal((await rig.settle(a.store.claim(marked!, "done/x")))?.isMarked, true);
+  assert.equal(a.lease.lost.aborted, false);
+  await end();
+});
+
 Deno.test("SharedStore moves a stream that it has claimed, and no other", async () => {
   const { a, b, end, rig } = await makePair();
   const { position, streamId } = session("s1");
@@ -124,6 +156,22 @@ Deno.test("SharedStore: what was taken away cannot be written, is counted once, 
   assert.equal(a.told.fenced, 1);
   assert.ok(a.lease.lost.aborted);
   assert.deepEqual(await rig.settle(b.store.read(streamId)), position);
+  await end();
+});
+
+Deno.test("SharedStore opens what a commit causes in one call, and leaves what is there as it is", async () => {
+  const { a, end, rig } = await makePair();
+  await a.lead();
+  await rig.settle(a.store.commit({ streamId: "log", position: { at: 1 } }));
+  const known = { ...session("s1"), position: { index: 7 } };
+  for (const [open, most] of [[[session("new")], 1], [[session("newer"), known], 3]] as const) {
+    const before = { calls: a.kv.calls, ms: rig.time.nowMs };
+    await rig.settle(a.store.commit({ streamId: "log", position: { at: open.length }, open }));
+    const leases = 2 * Math.ceil((rig.time.nowMs - before.ms) / 2000);
+    assert.ok(a.kv.calls - before.calls <= most + leases);
+  }
+  assert.ok(rig.ids().includes("session/new") && rig.ids().includes("session/newer"));
+  assert.deepEqual(await rig.settle(a.store.read("session/s1")), session("s1").position);
   await end();
 });
 

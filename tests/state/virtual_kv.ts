@@ -5,6 +5,7 @@ import type {
   KvEntry,
   KvKey,
   KvRange,
+  KvStored,
   KvWrite,
 } from "../../src/state/kv_connection.ts";
 import type { VirtualMachine, VirtualTime } from "./virtual_time.ts";
@@ -32,7 +33,7 @@ export class VirtualKvServer {
     });
   }
 
-  list({ end, start }: KvRange): (KvEntry & { value: Uint8Array })[] {
+  list({ end, start }: KvRange): KvStored[] {
     return [...this.#entries.entries()]
       .filter(([text]) => text >= textOf(start) && text < textOf(end))
       .sort(([a], [b]) => a < b ? -1 : 1)
@@ -60,6 +61,8 @@ export class VirtualKvServer {
 export class VirtualKv implements KvDatabase {
   readonly name = "Virtual store";
   network: Network = "good";
+  /** Calls that were made. */
+  calls = 0;
   readonly #server: VirtualKvServer;
   readonly #world: {
     readonly time: VirtualTime;
@@ -83,8 +86,13 @@ export class VirtualKv implements KvDatabase {
     return this.#call(() => this.#server.read(keys), call);
   }
 
-  async *list(range: KvRange, call?: KvCall): AsyncGenerator<KvEntry & { value: Uint8Array }> {
+  async *list(range: KvRange, call?: KvCall): AsyncGenerator<KvStored> {
     yield* await this.#call(() => this.#server.list(range), call);
+  }
+
+  readFirst(ranges: readonly KvRange[], call?: KvCall): Promise<readonly (readonly KvStored[])[]> {
+    const readOne = (range: KvRange) => this.#server.list(range).slice(0, range.batchSize ?? 500);
+    return this.#call(() => ranges.map(readOne), call);
   }
 
   write(write: KvWrite, call?: KvCall): Promise<string | undefined> {
@@ -96,6 +104,7 @@ export class VirtualKv implements KvDatabase {
   /** The way there, the work, and the way back, each as the network has it when it begins. */
   async #call<T>(work: () => T, { limitMs = LIMIT_MS, signal }: KvCall = {}): Promise<T> {
     signal?.throwIfAborted();
+    this.calls++;
     const { machine, time } = this.#world;
     const answered = Promise.withResolvers<T>();
     const fail = () => answered.reject(new Fault("state", "The store has not answered"));

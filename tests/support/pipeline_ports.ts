@@ -14,6 +14,7 @@ import type {
   RejectedEvent,
   Retry,
   Sink,
+  StreamEnd,
   StreamPosition,
 } from "../../src/pipeline/ports.ts";
 
@@ -156,6 +157,9 @@ export class RecordingStore implements PositionStore {
     return this.commits.at(-1)?.position["at"] as number | undefined;
   }
 }
+
+/** The end of a stream that opens nothing. */
+export const END: StreamEnd = { open: [], stored() {} };
 
 /** Remembers what it was told. */
 export class RecordingObserver implements PipelineObserver {
