@@ -169,7 +169,7 @@ export const SETTINGS = {
   "fluentd-batch-events": {
     kind: "int",
     group: "Fluentd",
-    default: "500",
+    default: "1000",
     min: 1,
     max: 10_000,
     doc: "Most events in one request; 1 sends each event in a request of its own",

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AuditEvent } from "../core/event.ts";
 import { formatError } from "../core/fault.ts";
-import type { EventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { EventMessage } from "./event_messages.ts";
 import type { StructJsonWriter } from "./struct_json.ts";
 
 /** Ids are UUIDs or hashes. What JSON would make longer is not plain: a position holds many. */
@@ -13,7 +13,7 @@ const MAX_TYPE = 256;
  * event without an id gets a hash of its payload for one: what has no name could not be told from
  * others when it is read again (gravitational/teleport-plugins#271).
  */
-export function toAuditEvent(message: EventUnstructured, writer: StructJsonWriter): AuditEvent {
+export function toAuditEvent(message: EventMessage, writer: StructJsonWriter): AuditEvent {
   const { time, unstructured } = message;
   const type = message.type.slice(0, MAX_TYPE);
   const timeMs = time === undefined

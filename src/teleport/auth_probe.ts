@@ -5,14 +5,14 @@ import { failed, type Finding, findingOfFault, ok, warning } from "../core/findi
 import type { AuditLogService } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { AuthService } from "./gen/teleport/legacy/client/proto/authservice_pb.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
+import type { PagedAuditLog } from "./log_query.ts";
 import { readNewestEventTime } from "./newest_event.ts";
 import { OLDEST_MAJOR, parseMajor } from "./server_version.ts";
 
 /** The calls that are tried. */
-export type ProbedAuditLog = Pick<
-  Client<typeof AuditLogService>,
-  "getUnstructuredEvents" | "getEventExportChunks"
->;
+export type ProbedAuditLog =
+  & PagedAuditLog
+  & Pick<Client<typeof AuditLogService>, "getEventExportChunks">;
 
 const MINUTE_MS = 60_000;
 

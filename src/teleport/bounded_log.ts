@@ -1,6 +1,4 @@
-import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { EventsUnstructuredSchema } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import type { PagedAuditLog } from "./log_query.ts";
 
 /**
@@ -12,7 +10,7 @@ export function boundLog(auditLog: PagedAuditLog, untilMs: number): PagedAuditLo
     async getUnstructuredEvents(request, options) {
       const { endDate, startDate } = request;
       if (startDate !== undefined && toMs(startDate) > untilMs) {
-        return create(EventsUnstructuredSchema);
+        return { items: [], lastKey: "" };
       }
       const endMs = endDate === undefined ? untilMs : Math.min(toMs(endDate), untilMs);
       return await auditLog.getUnstructuredEvents(

@@ -6,7 +6,7 @@ import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
 import type { AuditLogClient } from "./audit_log_client.ts";
-import type { ExportEventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { ExportedEvent } from "./event_messages.ts";
 import { CallCutError } from "./grpc_call.ts";
 import type { DoneEvent } from "./log_position.ts";
 import { StructJsonWriter } from "./struct_json.ts";
@@ -98,7 +98,7 @@ export class ChunkStream implements EventStream {
   async *#readAfter(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
-  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
+  ): AsyncGenerator<readonly ExportedEvent[]> {
     let reached = cursor;
     while (true) {
       try {
@@ -121,7 +121,7 @@ export class ChunkStream implements EventStream {
   async *#callAfter(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
-  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
+  ): AsyncGenerator<readonly ExportedEvent[]> {
     let isEmpty = true;
     for await (const messages of this.#call(cursor, options)) {
       isEmpty = false;
@@ -141,7 +141,7 @@ export class ChunkStream implements EventStream {
   #call(
     cursor: string,
     options: { purpose: string; signal: AbortSignal },
-  ): AsyncGenerator<readonly ExportEventUnstructured[]> {
+  ): AsyncGenerator<readonly ExportedEvent[]> {
     const { auditLog, chunk, clock, date, idleMs } = this.#options;
     return readWatchedStream({
       ...options,

@@ -3,7 +3,6 @@ import {
   type DescMessage,
   type DescMethodStreaming,
   type DescMethodUnary,
-  fromBinary,
   type MessageInitShape,
   type MessageShape,
   toBinary,
@@ -19,6 +18,7 @@ import {
 } from "@connectrpc/connect";
 import type { Clock } from "../core/clock.ts";
 import type { AuthSessions } from "./auth_sessions.ts";
+import { decodeMessage } from "./event_messages.ts";
 import { GrpcCall } from "./grpc_call.ts";
 
 /** How calls are made. */
@@ -174,7 +174,7 @@ function describe<I extends DescMessage, O extends DescMessage>(
 
 function decode<O extends DescMessage>(schema: O, bytes: Uint8Array): MessageShape<O> {
   try {
-    return fromBinary(schema, bytes);
+    return decodeMessage(schema, bytes);
   } catch (error) {
     throw new ConnectError(
       "The answer is no message of its kind",

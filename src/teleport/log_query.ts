@@ -1,14 +1,20 @@
-import type { Client } from "@connectrpc/connect";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CallOptions } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { EventPage } from "./event_messages.ts";
 import {
-  type AuditLogService,
-  type EventsUnstructured,
+  type GetUnstructuredEventsRequestSchema,
   Order,
 } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { toTeleportFault } from "./grpc_fault.ts";
 
 /** The one call that reads the audit log by pages. */
-export type PagedAuditLog = Pick<Client<typeof AuditLogService>, "getUnstructuredEvents">;
+export interface PagedAuditLog {
+  getUnstructuredEvents(
+    request: MessageInitShape<typeof GetUnstructuredEventsRequestSchema>,
+    options?: CallOptions,
+  ): Promise<EventPage>;
+}
 
 /** A question for one page of the audit log. */
 export interface LogQuery {
@@ -33,7 +39,7 @@ export async function queryLog(
   auditLog: PagedAuditLog,
   query: LogQuery,
   { purpose, signal }: { readonly purpose: string; readonly signal: AbortSignal },
-): Promise<EventsUnstructured> {
+): Promise<EventPage> {
   signal.throwIfAborted();
   try {
     return await auditLog.getUnstructuredEvents({

@@ -5,7 +5,7 @@ import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import { toAuditEvent } from "./audit_event.ts";
 import { CircleCheck } from "./circle_check.ts";
-import type { EventsUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { EventPage } from "./event_messages.ts";
 import {
   afterEvents,
   afterWindow,
@@ -300,13 +300,13 @@ export class LogStream implements EventStream {
     return { ...page, after, position: encodeLogPosition(after) };
   }
 
-  async #query(query: LogQuery, signal: AbortSignal): Promise<EventsUnstructured> {
+  async #query(query: LogQuery, signal: AbortSignal): Promise<EventPage> {
     const { auditLog, clock, types } = this.#options;
     this.#askedAtMs = clock.nowMs();
     return await queryLog(auditLog, { ...query, types }, { purpose: "read the audit log", signal });
   }
 
-  #toEvents(answer: EventsUnstructured): AuditEvent[] {
+  #toEvents(answer: EventPage): AuditEvent[] {
     return answer.items.map((item) => toAuditEvent(item, this.#writer));
   }
 

@@ -1,6 +1,6 @@
-import type { Client } from "@connectrpc/connect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type AuditLogService, Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { Order } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { PagedAuditLog } from "./log_query.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** On the wire 1 means descending (proto/teleport/auditlog). */
@@ -11,7 +11,7 @@ const NEWEST_FIRST = Order.ASCENDING;
  * none. Asking leaves no trace in the audit log. @throws what the call failed by.
  */
 export async function readNewestEventTime(
-  auditLog: Pick<Client<typeof AuditLogService>, "getUnstructuredEvents">,
+  auditLog: PagedAuditLog,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {

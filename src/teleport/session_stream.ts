@@ -10,7 +10,7 @@ import {
 import type { EventStream, Page } from "../pipeline/ports.ts";
 import type { AuditLogClient } from "./audit_log_client.ts";
 import { toAuditEvent } from "./audit_event.ts";
-import type { EventUnstructured } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import type { EventMessage } from "./event_messages.ts";
 import { CallCutError } from "./grpc_call.ts";
 import { StructJsonWriter } from "./struct_json.ts";
 import { readWatchedStream } from "./watched_stream.ts";
@@ -90,7 +90,7 @@ export class SessionStream implements EventStream {
   async *#readFrom(
     index: number,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly EventUnstructured[]> {
+  ): AsyncGenerator<readonly EventMessage[]> {
     let lastIndex = index;
     /** How many events of the last index were given. */
     let given = 0;
@@ -119,7 +119,7 @@ export class SessionStream implements EventStream {
   #callFrom(
     startIndex: number,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly EventUnstructured[]> {
+  ): AsyncGenerator<readonly EventMessage[]> {
     const { auditLog, clock, idleMs, sessionId } = this.#options;
     return readWatchedStream({
       purpose: "read a session recording",

@@ -21,7 +21,7 @@ import {
   startFluentdReceiver,
   startSource,
 } from "./rig.ts";
-import type { Mode, Part } from "./part.ts";
+import { type Mode, type Part, REQUEST_EVENTS } from "./part.ts";
 
 const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
 
@@ -92,7 +92,7 @@ async function measureFluentd(
   await bench.row(ceiling, () =>
     measureLoad({
       ...partOf(source, receiver, { part: "post", mode: "paged" }),
-      requests: Math.ceil(events / 500),
+      requests: Math.ceil(events / REQUEST_EVENTS),
     }));
   await bench.row(`Fluentd ${output}: all of it`, () => measureProgram(source, receiver), ceiling);
 }

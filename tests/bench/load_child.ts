@@ -7,22 +7,24 @@ import process from "node:process";
 import { readReceiverTls } from "../../src/fluentd/credentials.ts";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
 import { connect, createLogStream } from "./log_source.ts";
-import type { Part, PartResult } from "./part.ts";
+import { type Part, type PartResult, REQUEST_EVENTS } from "./part.ts";
 
-const PAGE_EVENTS = 500;
 /** One after the other on each of two connections: the receiver never waits for us. */
 const CONNECTIONS = 2;
 
-/** What is posted: the first page of the source, as one array. */
+/** What is posted: the first events of the source, as one array. */
 async function readBody(part: Part): Promise<Uint8Array<ArrayBuffer>> {
   using connection = await connect(part);
-  const stream = createLogStream({ ...part, pageSize: PAGE_EVENTS }, connection);
+  const stream = createLogStream(part, connection);
   const stop = new AbortController();
+  const decoder = new TextDecoder();
+  const texts: string[] = [];
   for await (const page of stream.read(encodeLogPosition(startOfLog(part.startMs)), stop.signal)) {
-    const texts = page.events.map(({ json }) => new TextDecoder().decode(json));
-    return new TextEncoder().encode(`[${texts.join(",")}]`);
+    texts.push(...page.events.map(({ json }) => decoder.decode(json)));
+    if (texts.length < REQUEST_EVENTS) continue;
+    return new TextEncoder().encode(`[${texts.slice(0, REQUEST_EVENTS).join(",")}]`);
   }
-  throw new Error("The source has no events");
+  throw new Error("The source has too few events");
 }
 
 if (import.meta.main) {
@@ -52,7 +54,7 @@ if (import.meta.main) {
   const seconds = (performance.now() - startMs) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
   const result: PartResult = {
-    events: part.requests * PAGE_EVENTS,
+    events: part.requests * REQUEST_EVENTS,
     seconds,
     cpuSeconds: (user + system) / 1e6,
   };

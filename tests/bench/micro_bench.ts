@@ -1,13 +1,15 @@
 /**
  * The steps that each event or request goes through, one by one: `scripts/denow bench tests/bench`.
- * Each is of 500 events, as many as a full request holds.
+ * Each is of 500 events, as many as a full page holds.
  */
-import { fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
+import { create, fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
+import { StructSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AuditEvent } from "../../src/core/event.ts";
 import { RequestBody } from "../../src/fluentd/request.ts";
 import { classifyResponse } from "../../src/fluentd/response.ts";
 import { PageQueue } from "../../src/pipeline/page_queue.ts";
+import { decodeMessage } from "../../src/teleport/event_messages.ts";
+import { EventsUnstructuredSchema } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
 import {
   afterEvents,
   createDoneCheck,
@@ -34,6 +36,21 @@ const events: AuditEvent[] = fakes.map(({ id, timeMs, type }, index) => ({
 }));
 const page = makePage(events, 0);
 const body = new RequestBody();
+const message = toBinary(
+  EventsUnstructuredSchema,
+  create(EventsUnstructuredSchema, {
+    items: fakes.map(({ id, timeMs, type }, index) => ({
+      id,
+      type,
+      time: timestampFromMs(timeMs),
+      unstructured: structs[index]!,
+    })),
+  }),
+);
+
+Deno.bench("decodeMessage(), a page of 500 events", () => {
+  decodeMessage(EventsUnstructuredSchema, message);
+});
 
 Deno.bench("StructJsonWriter.write(), 500 events", () => {
   for (const struct of structs) writer.write(struct);

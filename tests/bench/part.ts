@@ -1,3 +1,6 @@
+/** As many events as the program puts into a request. */
+export const REQUEST_EVENTS = 1000;
+
 /** What is read: the log by pages, its chunks, or recordings. */
 export type Mode = "paged" | "bulk" | "sessions";
 

@@ -20,7 +20,7 @@ import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.t
 import { SessionStream } from "../../src/teleport/session_stream.ts";
 import { connect, createLogStream } from "./log_source.ts";
 import { ignoreAll } from "./ignore_all.ts";
-import type { Part, PartResult } from "./part.ts";
+import { type Part, type PartResult, REQUEST_EVENTS } from "./part.ts";
 
 const DAY_MS = 86_400_000;
 /** The connection of the program; what is received is dropped. */
@@ -92,7 +92,7 @@ async function post(part: Part): Promise<number> {
     logger: { isDebug: false, debug() {}, info() {}, warning() {}, error() {} },
     maxLanes: 10,
   });
-  const limits = { maxEvents: 500, maxBytes: 4 * MEGABYTE };
+  const limits = { maxEvents: REQUEST_EVENTS, maxBytes: 4 * MEGABYTE };
   let count = 0;
   for await (const { position, stream } of streams(part, connection)) {
     await forwardStream({

@@ -11,6 +11,10 @@ import { Meter } from "./meter.ts";
 import type { Mode, Part, PartResult } from "./part.ts";
 
 const DENOW = fileURLToPath(new URL("../../scripts/denow", import.meta.url));
+/** What V8 is set to, as in the program. */
+const [V8_FLAGS] = /--v8-flags=[^"]+/.exec(
+  await Deno.readTextFile(new URL("../../scripts/permissions", import.meta.url)),
+)!;
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** A receiver, as the program is told of it. */
@@ -178,7 +182,7 @@ function startChild(name: string, args: readonly string[]): TestProcess {
       "run",
       "--quiet",
       "--allow-all",
-      "--v8-flags=--max-semi-space-size=2,--max-old-space-size=1900",
+      V8_FLAGS,
       `--config=${CONFIG}`,
       fileURLToPath(new URL(name, import.meta.url)),
       ...args,

@@ -61,7 +61,7 @@ Deno.test("loadConfig() loads the example of the official README without a warni
     fluentdKeyPassphraseFile: undefined,
     fluentdKeyPassphrase: undefined,
     fluentdMaxConnections: 0,
-    fluentdBatchEvents: 500,
+    fluentdBatchEvents: 1000,
     fluentdTimeoutMs: 30_000,
     batch: 20,
     types: [],
