@@ -24,7 +24,13 @@ export function toAuditEvent(message: EventMessage, writer: StructJsonWriter): A
     return { type, id, timeMs, json: writer.write(unstructured) };
   } catch (error) {
     const reason = `Payload is not a well-formed Struct: ${formatError(error)}`;
-    return { type, id, timeMs, json: new Uint8Array(0), defect: { reason, raw: unstructured } };
+    return {
+      type,
+      id,
+      timeMs,
+      json: new Uint8Array(0),
+      defect: { reason, raw: unstructured.slice() },
+    };
   }
 }
 

@@ -4,6 +4,7 @@ import {
   EventUnstructuredSchema,
   ExportEventUnstructuredSchema,
 } from "./gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { releaseMemory } from "./release_memory.ts";
 
 /** An event as it comes: what protobuf makes of `EventUnstructured`, and what is made here. */
 export interface EventMessage {
@@ -20,6 +21,8 @@ export interface EventPage {
   readonly items: readonly EventMessage[];
   /** Empty on the last page of the window. */
   readonly lastKey: string;
+  /** Gives back the memory of the payloads, which must not be looked at any more. */
+  readonly release?: () => void;
 }
 
 /** An event of a chunk (`ExportEventUnstructured`). */
@@ -37,8 +40,10 @@ const TEXTS: string[] = new Array(256).fill("");
 
 const MAX_INT32 = 2 ** 31 - 1;
 const UUID_LENGTH = 36;
-/** Of a longer text protobuf makes a string at less cost. */
-const MAX_TEXT = 256;
+/** Of a longer text a decoder makes a string at less cost. */
+const MAX_BY_HAND = 128;
+/** As protobuf reads strings. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** How the messages that carry events are read. */
 const READERS = new Map<DescMessage, (bytes: Uint8Array) => unknown>([
@@ -69,7 +74,7 @@ export function decodeMessage<O extends DescMessage>(
   }
 }
 
-/** Reads what is plain: known fields of the right kind, ASCII, integers that a number holds. */
+/** Reads what is plain: known fields of the right kind, whole texts, integers that a number holds. */
 class PlainReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -88,7 +93,7 @@ class PlainReader {
       else if (tag === 0x12) lastKey = this.#text(end);
       else throw NOT_PLAIN;
     }
-    return { items, lastKey };
+    return { items, lastKey, release: () => releaseMemory(this.#bytes) };
   }
 
   exported(): ExportedEvent {
@@ -190,14 +195,21 @@ class PlainReader {
     let at = this.#at;
     let all = 0;
     for (let i = at; i < end; i++) all |= bytes[i]!;
-    if (all >= 0x80) throw NOT_PLAIN;
     this.#at = end;
-    if (end - at > MAX_TEXT) throw NOT_PLAIN;
+    if (all >= 0x80 || end - at > MAX_BY_HAND) return decodeText(bytes.subarray(at, end));
     let text = "";
     for (; end - at >= UUID_LENGTH; at += UUID_LENGTH) text += textOf36(bytes, at);
     for (; end - at >= 6; at += 6) text += textOf6(bytes, at);
     for (; at < end; at++) text += String.fromCharCode(bytes[at]!);
     return text;
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw NOT_PLAIN;
   }
 }
 

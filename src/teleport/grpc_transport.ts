@@ -20,6 +20,7 @@ import type { Clock } from "../core/clock.ts";
 import type { AuthSessions } from "./auth_sessions.ts";
 import { decodeMessage } from "./event_messages.ts";
 import { GrpcCall } from "./grpc_call.ts";
+import { releaseMemory } from "./release_memory.ts";
 
 /** How calls are made. */
 export interface GrpcTransportOptions {
@@ -102,6 +103,7 @@ export class GrpcTransport implements Transport {
 
   /**
    * Calls a method that answers with a stream, and gives the messages as they come, some at a time.
+   * What they hold in bytes is valid until the next ones are asked for.
    *
    * @throws {CallCutError} when nobody reads for some seconds and `mayBeCut` is set.
    */
@@ -120,6 +122,7 @@ export class GrpcTransport implements Transport {
         throw error;
       }
       yield messages;
+      for (const bytes of batch) releaseMemory(bytes);
     }
   }
 

@@ -307,7 +307,9 @@ export class LogStream implements EventStream {
   }
 
   #toEvents(answer: EventPage): AuditEvent[] {
-    return answer.items.map((item) => toAuditEvent(item, this.#writer));
+    const events = answer.items.map((item) => toAuditEvent(item, this.#writer));
+    answer.release?.();
+    return events;
   }
 
   #toPage(

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { releaseMemory } from "./release_memory.ts";
 
 /** A flag, and a length of four bytes, stand before each message (gRPC over HTTP/2, "Length-Prefixed-Message"). */
 const HEAD_BYTES = 5;
@@ -7,7 +8,8 @@ const TRUSTED_BYTES = 4 * 1024 * 1024;
 
 /**
  * Takes the messages of a gRPC answer out of the pieces in which it comes. A message that lies whole in
- * one piece is a part of its memory; another one is copied together, once.
+ * one piece is a part of its memory; another one is copied together, once, and the memory of a piece
+ * that is nothing but a part of it is given back.
  */
 export class MessageSplitter {
   readonly #maxBytes: number;
@@ -55,6 +57,7 @@ export class MessageSplitter {
       const part = piece.subarray(at, at + this.#messageLength - this.#length);
       this.#add(part);
       at += part.length;
+      if (part.length === piece.buffer.byteLength) releaseMemory(piece);
       if (this.#length === this.#messageLength) {
         messages.push(this.#message!);
         this.#message = undefined;

@@ -7,7 +7,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { decodeMessage } from "../../src/teleport/event_messages.ts";
+import { toAuditEvent } from "../../src/teleport/audit_event.ts";
+import { decodeMessage, type EventPage } from "../../src/teleport/event_messages.ts";
 import {
   EventExportChunkSchema,
   EventsUnstructuredSchema,
@@ -15,6 +16,7 @@ import {
   EventUnstructuredSchema,
   ExportEventUnstructuredSchema,
 } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
+import { StructJsonWriter } from "../../src/teleport/struct_json.ts";
 import { fuzzTest, mutationsOf } from "../support/fuzz.ts";
 
 const text = fc.oneof(
@@ -141,4 +143,23 @@ Deno.test("decodeMessage() tells types apart that share a place in what it remem
     const bytes = toBinary(EventUnstructuredSchema, create(EventUnstructuredSchema, { type }));
     assert.equal(decodeMessage(EventUnstructuredSchema, bytes).type, type);
   }
+});
+
+Deno.test("A page gives back the memory of its payloads, and leaves what was made of them", () => {
+  const bytes = toBinary(
+    EventsUnstructuredSchema,
+    create(EventsUnstructuredSchema, {
+      items: [{ id: "a", unstructured: new Uint8Array() }, {
+        id: "b",
+        unstructured: new Uint8Array([1, 2, 3]),
+      }],
+      lastKey: "next",
+    }),
+  );
+  const page: EventPage = decodeMessage(EventsUnstructuredSchema, bytes);
+  const [, damaged] = page.items.map((item) => toAuditEvent(item, new StructJsonWriter()));
+  page.release?.();
+  assert.equal(bytes.buffer.byteLength, 0);
+  assert.deepEqual(damaged!.defect!.raw, new Uint8Array([1, 2, 3]));
+  assert.deepEqual(page.items.map(({ id }) => id), ["a", "b"]);
 });

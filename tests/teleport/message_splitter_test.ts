@@ -79,3 +79,16 @@ Deno.test("MessageSplitter makes little room for a large message on its word alo
   assert.ok(splitter.isWithinMessage);
   assert.ok(Deno.memoryUsage().external - before < 16 * MIB);
 });
+
+Deno.test("MessageSplitter gives back the memory of pieces that it has copied whole, and of no others", () => {
+  const splitter = new MessageSplitter({ maxBytes: 1000 });
+  const messages: Uint8Array[] = [];
+  const first = new Uint8Array([0, 0, 0, 0, 9, 1, 2]);
+  const whole = new Uint8Array([3, 4, 5]);
+  const part = new Uint8Array([6, 7, 8, 100]).subarray(0, 3);
+  const last = new Uint8Array([9, 0, 0, 0, 0, 1, 77]);
+  for (const piece of [first, whole, part, last]) splitter.push(piece, messages);
+  assert.deepEqual(messages.map((message) => [...message]), [[1, 2, 3, 4, 5, 6, 7, 8, 9], [77]]);
+  assert.equal(whole.length, 0);
+  assert.deepEqual([first.length, part.length, last.length], [7, 3, 7]);
+});
