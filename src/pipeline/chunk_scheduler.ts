@@ -27,6 +27,8 @@ export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone"
 
 /** Dates before today that may still get chunks, as in the Go handler. */
 const LATE_DAYS = 2;
+/** Shared chunks that are listed ahead: what replicas are through with until it is noticed here. */
+const SHARED_AHEAD = 20;
 /** Tries without progress, some two minutes, after which a run that is to end does not wait longer. */
 const FAILURES_BEFORE_END = 8;
 const NO_COUNTS = { parked: 0, ready: 0, running: 0 };
@@ -173,7 +175,7 @@ export class ChunkScheduler {
   #hasRoom(): boolean {
     const { concurrency, sharing } = this.#options;
     if (this.#runner !== undefined) return this.#runner.counts.ready < 2 * concurrency;
-    return this.#countPending() < 3 * concurrency * sharing!.replicaCount;
+    return this.#countPending() < SHARED_AHEAD * concurrency * sharing!.replicaCount;
   }
 
   #countPending(): number {
@@ -315,6 +317,7 @@ export class ChunkScheduler {
     while (leftMs > 0 && !stop.aborted) {
       const stepMs = this.#isLive ? leftMs : Math.min(leftMs, 1000);
       await clock.sleep(stepMs, stop).catch(() => {});
+      if (!this.#isLive) await this.#useStore(() => this.#noteDone());
       if (this.#isEndNear()) return;
       leftMs -= stepMs;
     }

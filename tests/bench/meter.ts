@@ -3,8 +3,7 @@ import { TestProcess } from "../support/process.ts";
 
 /** Ticks of the kernel's clock of CPU time in a second (USER_HZ of every Linux in use). */
 const TICKS_PER_SECOND = 100;
-const SAMPLE =
-  'while cat "/proc/$1/stat" && grep -E "VmHWM|VmRSS" "/proc/$1/status"; do sleep 0.1; done';
+const SAMPLE = 'cat "/proc/$1/stat" && grep -E "VmHWM|VmRSS" "/proc/$1/status"';
 
 /** What a process had used at a moment. */
 export interface Usage {
@@ -22,23 +21,33 @@ export class Meter implements AsyncDisposable {
   constructor(pid: number) {
     this.#sampler = new TestProcess({
       command: "sh",
-      args: ["-c", `(${SAMPLE}) 2>/dev/null`, "meter", `${pid}`],
+      args: ["-c", `while ${SAMPLE}; do sleep 0.1; done 2>/dev/null`, "meter", `${pid}`],
     });
+  }
+
+  /** Takes one sample, where many would disturb what is measured. */
+  static async sample(pid: number): Promise<Usage> {
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", SAMPLE, "meter", `${pid}`] })
+      .output();
+    return parseUsage(new TextDecoder().decode(stdout).split("\n"));
   }
 
   /** The latest sample. @throws before the first one. */
   get usage(): Usage {
-    const lines = this.#sampler.stdout;
-    return {
-      cpuSeconds: parseCpuTicks(findLast(lines, /^\d+ \(/)) / TICKS_PER_SECOND,
-      rssMegabytes: parseKilobytes(findLast(lines, /^VmRSS/)) / 1024,
-      peakRssMegabytes: parseKilobytes(findLast(lines, /^VmHWM/)) / 1024,
-    };
+    return parseUsage(this.#sampler.stdout);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sampler[Symbol.asyncDispose]();
   }
+}
+
+function parseUsage(lines: readonly string[]): Usage {
+  return {
+    cpuSeconds: parseCpuTicks(findLast(lines, /^\d+ \(/)) / TICKS_PER_SECOND,
+    rssMegabytes: parseKilobytes(findLast(lines, /^VmRSS/)) / 1024,
+    peakRssMegabytes: parseKilobytes(findLast(lines, /^VmHWM/)) / 1024,
+  };
 }
 
 function findLast(lines: readonly string[], pattern: RegExp): string {

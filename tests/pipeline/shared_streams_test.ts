@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { addDays, toUtcDate } from "../../src/core/utc_date.ts";
 import { ChunkRunner } from "../../src/pipeline/chunk_runner.ts";
+import { ChunkScheduler } from "../../src/pipeline/chunk_scheduler.ts";
 import { SessionScheduler } from "../../src/pipeline/session_scheduler.ts";
 import { END, RecordingObserver } from "../support/pipeline_ports.ts";
 import { TIMES } from "../state/replica_world.ts";
@@ -147,4 +149,55 @@ Deno.test("ChunkRunner forwards a shared chunk once, also one that is opened aga
   await rig.time.advance(SECOND_MS);
   await Promise.all(running);
   for (const { leave } of replicas) await leave();
+});
+
+Deno.test("ChunkScheduler lists ahead of what replicas forward, and notices soon that all is done", async () => {
+  const rig = new SharedRig();
+  const stop = new AbortController();
+  const [leader, other] = [await rig.join("a"), await rig.join("b")];
+  await leader.lead();
+  await rig.time.advance(5 * SECOND_MS);
+  const today = toUtcDate(leader.machine.nowMs());
+  const dates = Array.from({ length: 30 }, (_, at) => addDays(today, at - 29));
+  const common = { concurrency: 2, stallMs: 60_000, stop: stop.signal };
+  let lastDoneMs = 0;
+  const runner = new ChunkRunner({
+    ...common,
+    clock: other.machine,
+    store: other.store,
+    observer: new RecordingObserver(),
+    sharing: other.store,
+    async forward(_chunk, stop) {
+      await other.machine.sleep(50, stop);
+      lastDoneMs = rig.time.nowMs;
+      return END;
+    },
+  });
+  let idleMs: number | undefined;
+  const scheduler = new ChunkScheduler({
+    ...common,
+    clock: leader.machine,
+    store: leader.store,
+    observer: new RecordingObserver(),
+    sharing: leader.store,
+    pollMs: 60 * SECOND_MS,
+    endWhenCaughtUp: false,
+    list: (date) => Promise.resolve(dates.includes(date) ? ["c1", "c2", "c3"] : []),
+    forward: () => Promise.reject(new Error("The leader has a runner of its own")),
+    onProgress({ idleAtMs }) {
+      if (idleAtMs !== undefined) idleMs ??= rig.time.nowMs;
+      return Promise.resolve();
+    },
+  });
+  const startMs = rig.time.nowMs;
+  const running = [runner.run(), scheduler.run(dates[0]!)];
+  await rig.time.advance(20 * SECOND_MS);
+  assert.deepEqual(rig.ids().filter((id) => id.startsWith("chunk/")), []);
+  // 90 chunks of 50 ms, two at a time, with the claims between them.
+  assert.ok(lastDoneMs - startMs < 8 * SECOND_MS, `${lastDoneMs - startMs}`);
+  assert.ok(idleMs !== undefined && idleMs - lastDoneMs <= 3 * SECOND_MS, `${idleMs}`);
+  stop.abort();
+  await rig.time.advance(SECOND_MS);
+  await Promise.all(running);
+  for (const { leave } of [leader, other]) await leave();
 });

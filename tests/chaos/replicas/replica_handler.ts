@@ -14,8 +14,6 @@ const STOP_MS = 10_000;
 
 /** One replica as a service manager runs it. */
 export class ReplicaHandler implements AsyncDisposable {
-  /** Times that it may have left something undone. */
-  breaks = 0;
   readonly violations: string[] = [];
   readonly #options: ReplicaHandlerOptions;
   readonly #runs: TestProcess[] = [];
@@ -72,7 +70,6 @@ export class ReplicaHandler implements AsyncDisposable {
   async kill(): Promise<void> {
     const process = this.#release();
     if (process === undefined) return;
-    this.breaks++;
     process.kill("SIGKILL");
     await process.exit;
   }
@@ -89,14 +86,11 @@ export class ReplicaHandler implements AsyncDisposable {
     }, STOP_MS * patience);
     const { code } = await process.exit;
     clearTimeout(timer);
-    // Requests that cannot be stored are cut off.
-    this.breaks++;
     if (hadStarted && code !== 0) this.violations.push(`SIGTERM ended it with ${code}`);
   }
 
   /** Stands still until it is woken. */
   sleep(): void {
-    this.breaks++;
     this.#process?.kill("SIGSTOP");
   }
 

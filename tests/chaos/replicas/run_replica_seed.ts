@@ -1,6 +1,7 @@
 import { systemClock } from "../../../src/core/clock.ts";
 import { type Evidence, findMissing, judgeLog } from "../judge_log.ts";
 import { judgeSessions } from "../judge_sessions.ts";
+import { judgeRepeats } from "./judge_repeats.ts";
 import type { ReplicaSchedule } from "./replica_schedule.ts";
 import { ReplicaWorld } from "./replica_world.ts";
 
@@ -16,8 +17,8 @@ export interface ReplicaOutcome {
 }
 
 const LOG_PATH = "/test.log";
-/** Requests of a stream that may be repeated by a crash, where the store is a server (docs/delivery.md). */
-const REQUESTS_AT_RISK = 9;
+/** The receiver's answer is waited for so long (replica_world.ts), and so is one that was slept through. */
+const ANSWER_MS = 5000;
 /** Longest time in which all has arrived after the last fault, besides what leases take. */
 const ALL_MS = 30_000;
 
@@ -55,6 +56,13 @@ export async function runReplicaSeed(
   problems.push(
     ...verdict.problems,
     ...judgeSessions({ ...evidence, sessions, pathOf: sessionPath }),
+    ...judgeRepeats({
+      ...evidence,
+      arrivals: evidence.journal.arrivals,
+      streamAt: (path) => /^\/session\.(.+)\.log$/.exec(path)?.[1],
+      takeoversOf: (stream) => world.witness.takeoversOf(stream),
+      pauses: countPauses(schedule),
+    }),
     ...world.witness.findIntrusions(),
     ...findSharedEpochs(world),
     ...world.replicas.flatMap(({ violations }) => violations),
@@ -124,23 +132,26 @@ async function waitForAll(
 async function readEvidence(world: ReplicaWorld, schedule: ReplicaSchedule): Promise<Evidence> {
   const all = await world.server.readEvents();
   const journal = await world.receiver.readJournal();
-  const breaks = world.replicas.reduce((sum, { breaks, losses }) => sum + breaks + losses, 0);
-  const streams = 2 * schedule.concurrency + 1;
   return {
     wanted: all.filter(({ timeMs }) => timeMs >= world.startMs),
     unwanted: new Set(),
-    // Which request brought an event is of no matter: what may be repeated is a number.
+    // Which request brought an event is of no matter: repeats are judged by streams.
     journal: { ...journal, requests: undefined },
     quarantined: [],
     breaks: [],
     cutsMs: [],
     maxBytes: Infinity,
-    maxRepeats: breaks * streams * REQUESTS_AT_RISK * schedule.batchEvents,
+    maxRepeats: Infinity,
     batchEvents: schedule.batchEvents,
     modeChanges: 0,
     terminateMayRepeat: true,
     logPath: LOG_PATH,
   };
+}
+
+/** Times that a replica slept until it had to send a request again. */
+function countPauses({ steps }: ReplicaSchedule): number {
+  return steps.filter((step) => step.do === "sleep" && step.forMs >= ANSWER_MS - 500).length;
 }
 
 /** No two replicas lead in one epoch. */

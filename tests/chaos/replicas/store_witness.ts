@@ -1,4 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { decodeKvValue } from "../../../src/state/kv_connection.ts";
 import { decodeKvKey } from "../../../src/state/kv_key.ts";
 import { decodeWriteAnswer } from "../../../src/state/kv_messages.ts";
 
@@ -21,6 +22,8 @@ const PREFIX_PARTS = 3;
 export class StoreWitness implements AsyncDisposable {
   readonly #servers: Deno.HttpServer[] = [];
   readonly #writes: WitnessedWrite[] = [];
+  /** Claims of streams that others had before, or that the store may have noted without an answer. */
+  readonly #takeovers = new Map<string, number>();
   readonly #storeUrl: string;
   /** Calls that came. */
   calls = 0;
@@ -55,6 +58,12 @@ export class StoreWitness implements AsyncDisposable {
     return problems.slice(0, 3);
   }
 
+  /** How often a stream went to another replica, or may have: the one whose id ends so. */
+  takeoversOf(ending: string): number {
+    const found = [...this.#takeovers].filter(([id]) => id === ending || id.endsWith(`/${ending}`));
+    return found.reduce((sum, [, count]) => sum + count, 0);
+  }
+
   /** How often the log was claimed. */
   get leaderCount(): number {
     const isLeaderClaim = (key: readonly string[]) => key[0] === "claim" && key[1] === "log";
@@ -83,6 +92,7 @@ export class StoreWitness implements AsyncDisposable {
       if (answer.ok && pathname.endsWith("/atomic_write")) this.#note(body, bytes, replica);
       return new Response(bytes, { status: answer.status, headers: answer.headers });
     } catch (error) {
+      if (pathname.endsWith("/atomic_write")) this.#noteClaims(readSets(body), 1);
       return new Response(String(error), { status: 502 });
     }
   }
@@ -90,8 +100,21 @@ export class StoreWitness implements AsyncDisposable {
   #note(write: Uint8Array, answer: Uint8Array, replica: number): void {
     const { status, version } = decodeWriteAnswer(answer);
     if (status !== "done") return;
-    const set = readSetKeys(write).map((key) => key.slice(PREFIX_PARTS));
-    if (set.length > 0) this.#writes.push({ replica, version: version.toHex(), set });
+    const sets = readSets(write);
+    if (sets.length === 0) return;
+    const set = sets.map(({ key }) => key);
+    this.#writes.push({ replica, version: version.toHex(), set });
+    this.#noteClaims(sets, 2);
+  }
+
+  /** Counts claims from an epoch on: the first of a stream is no takeover. */
+  #noteClaims(sets: readonly SetValue[], fromEpoch: number): void {
+    for (const { key: [kind, streamId], value } of sets) {
+      if (kind !== "claim") continue;
+      const { epoch } = decodeKvValue(value) as { epoch: number };
+      if (epoch < fromEpoch) continue;
+      this.#takeovers.set(streamId!, (this.#takeovers.get(streamId!) ?? 0) + 1);
+    }
   }
 }
 
@@ -106,21 +129,33 @@ function claimedStreamOf(streamId: string, set: readonly (readonly string[])[]):
   return set.filter(([kind]) => kind === "position").length > 1 ? "(opened)" : streamId;
 }
 
-/** Keys of the mutations of an `AtomicWrite` that set a value. */
-function readSetKeys(bytes: Uint8Array): (readonly string[])[] {
-  const keys: (readonly string[])[] = [];
+/** A value that a write sets, by its key without the beginning that all of them have. */
+interface SetValue {
+  readonly key: readonly string[];
+  readonly value: Uint8Array;
+}
+
+/** The mutations of an `AtomicWrite` that set a value. */
+function readSets(bytes: Uint8Array): SetValue[] {
+  const sets: SetValue[] = [];
   forEachField(bytes, (field, reader, type) => {
     if (field !== 2) return void reader.skip(type);
-    let key: Uint8Array = new Uint8Array();
+    let [key, value]: Uint8Array[] = [new Uint8Array(), new Uint8Array()];
     let kind = 0;
     forEachField(reader.bytes(), (field, reader, type) => {
       if (field === 1) key = reader.bytes();
+      else if (field === 2) value = reader.bytes();
       else if (field === 3) kind = reader.int32();
       else reader.skip(type);
     });
-    if (kind === 1) keys.push(decodeKvKey(key));
+    if (kind !== 1) return;
+    forEachField(value!, (field, reader, type) => {
+      if (field === 1) value = reader.bytes();
+      else reader.skip(type);
+    });
+    sets.push({ key: decodeKvKey(key!).slice(PREFIX_PARTS), value: value! });
   });
-  return keys;
+  return sets;
 }
 
 function forEachField(
