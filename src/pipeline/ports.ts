@@ -84,6 +84,11 @@ export interface StreamSearch {
   readonly prefix: string;
   /** Most streams that are wanted. */
   readonly limit: number;
+  /**
+   * Whether a search goes on where the last one had found enough, so that none waits for ever behind
+   * those that come. Otherwise all of them begin with the first. @default {false}
+   */
+  readonly inTurn?: boolean | undefined;
   /** Whether a stream is at work or waiting here already. */
   readonly isKnown: (streamId: string) => boolean;
   /** How long a stream that was set aside has to wait still, in milliseconds. */

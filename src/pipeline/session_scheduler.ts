@@ -67,6 +67,8 @@ export class SessionScheduler {
     this.#pool = new SharedPool({
       ...options,
       prefix: SESSION_PREFIX,
+      // Their ids say nothing of their age.
+      inTurn: true,
       run: (id, stop) => this.#runIfOurs(id, stop),
       delayOf: (position) => this.#delayOf(position),
     });

@@ -4,7 +4,9 @@ import { StreamPool, type StreamPoolOptions } from "./stream_pool.ts";
 
 /** What a pool takes whose streams may be shared out. */
 export interface SharedPoolOptions
-  extends StreamPoolOptions, Pick<StreamFinderOptions, "prefix" | "observer" | "delayOf"> {
+  extends
+    StreamPoolOptions,
+    Pick<StreamFinderOptions, "prefix" | "inTurn" | "observer" | "delayOf"> {
   /** Shares the streams out where several replicas use the store. */
   readonly sharing?: StreamSharing | undefined;
   /** Pause between two looks for streams that others have opened, in milliseconds. @default {2000} */

@@ -10,6 +10,8 @@ export interface StreamFinderOptions {
   readonly prefix: string;
   readonly sharing: StreamSharing;
   readonly pool: Pick<StreamPool, "add" | "counts" | "has">;
+  /** Whether none waits for ever behind those that come. @default {false} */
+  readonly inTurn?: boolean;
   /** Most streams that the pool runs at once. */
   readonly concurrency: number;
   /** Pause between two looks when there is nothing to do, in milliseconds. */
@@ -82,10 +84,10 @@ export class StreamFinder {
   }
 
   async #look(room: number): Promise<FoundStreams | undefined> {
-    const { clock, delayOf, observer, pool, prefix, sharing, stop } = this.#options;
+    const { clock, delayOf, inTurn, observer, pool, prefix, sharing, stop } = this.#options;
     if (room <= 0) return { streams: [], left: 0 };
     const isKnown = (streamId: string) => pool.has(streamId);
-    const search = { prefix, limit: room, isKnown, delayOf };
+    const search = { prefix, limit: room, inTurn, isKnown, delayOf };
     const found = await waitForStore(() => sharing.find(search), {
       streamId: prefix.slice(0, -1),
       clock,

@@ -9,7 +9,7 @@ import type {
   StreamSearch,
   StreamSharing,
 } from "../pipeline/ports.ts";
-import type { KvCheck, KvConnection } from "./kv_connection.ts";
+import type { KvCheck, KvConnection, KvStored } from "./kv_connection.ts";
 import { KvPositionStore, type SeenStream } from "./kv_position_store.ts";
 import type { ReplicaLease } from "./replica_lease.ts";
 import type { Claim, StreamClaims } from "./stream_claims.ts";
@@ -48,6 +48,8 @@ export class SharedStore implements PositionStore, StreamSharing {
   #openings = 0;
   /** How often a stream of others was seen waiting. */
   #waiting = new Map<string, number>();
+  /** Where the last look had found enough, by prefix. */
+  readonly #turns = new Map<string, string>();
   /** Streams that were found and that nobody had claimed, until they are claimed here. */
   readonly #seen = new Map<string, SeenStream>();
 
@@ -128,7 +130,9 @@ export class SharedStore implements PositionStore, StreamSharing {
    * A stream is looked for by the replica that comes first for it. One that waits although others should
    * have begun it may be taken by the next, and with each further look by one more.
    */
-  async find({ delayOf, isKnown, limit, prefix }: StreamSearch): Promise<FoundStreams> {
+  async find(
+    { delayOf, inTurn = false, isKnown, limit, prefix }: StreamSearch,
+  ): Promise<FoundStreams> {
     const { lease } = this.#options;
     const replicaIds = lease.replicaIds;
     const alive = new Set(replicaIds);
@@ -138,7 +142,9 @@ export class SharedStore implements PositionStore, StreamSharing {
     let isWhole = true;
     // As many as hold what is wanted: each replica has some in hand, and has its part of the others.
     const batchSize = Math.min(500, (2 * limit + 8) * Math.max(1, replicaIds.length));
-    for await (const [stream, claim] of this.#look(prefix, batchSize)) {
+    const after = inTurn ? this.#turns.get(prefix) : undefined;
+    this.#turns.delete(prefix);
+    for await (const [stream, claim] of this.#look(prefix, { after, batchSize })) {
       const { position, streamId } = stream;
       const isOthers = claim !== undefined && claim.holder !== lease.id && alive.has(claim.holder);
       if (isOthers || isKnown(streamId)) continue;
@@ -149,6 +155,7 @@ export class SharedStore implements PositionStore, StreamSharing {
         if (claim === undefined) this.#noteSeen(stream);
         if (streams.length < limit) continue;
         isWhole = false;
+        if (inTurn) this.#turns.set(prefix, streamId);
         break;
       }
       if (delayOf(position) > 0) continue;
@@ -164,29 +171,34 @@ export class SharedStore implements PositionStore, StreamSharing {
     if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.keys().next().value!);
   }
 
-  /** Streams, and who has claimed them; mostly all of it is seen in one call. */
+  /** All streams from the one after `after` on, and who has claimed them; mostly seen in one call. */
   async *#look(
     prefix: string,
-    batchSize: number,
+    { after, batchSize }: { readonly after: string | undefined; readonly batchSize: number },
   ): AsyncGenerator<readonly [SeenStream, Claim | undefined]> {
     const { claims, connection: { db } } = this.#options;
+    const all = this.#store.rangeOf(prefix);
+    const rest = this.#store.rangeOf(prefix, after);
     const [entries, claimed] = await db.readFirst([
-      { ...this.#store.rangeOf(prefix), batchSize },
+      { ...rest, batchSize },
       { ...claims.rangeOf(prefix), batchSize: MAX_CLAIMS },
     ]);
     const holders = claimed!.length < MAX_CLAIMS
       ? claims.parse(claimed!)
       : await claims.list(prefix);
-    let after: string | undefined;
-    for (const entry of entries!) {
+    const toPair = (entry: KvStored) => {
       const stream = this.#store.parseEntry(entry);
-      after = stream.streamId;
-      yield [stream, holders.get(after)];
+      return [stream, holders.get(stream.streamId)] as const;
+    };
+    yield* entries!.map(toPair);
+    const last = entries!.at(-1);
+    if (last !== undefined && entries!.length === batchSize) {
+      const more = { ...this.#store.rangeOf(prefix, last.key.at(-1)!), batchSize };
+      for await (const entry of db.list(more)) yield toPair(entry);
     }
-    if (entries!.length < batchSize) return;
-    for await (const entry of db.list({ ...this.#store.rangeOf(prefix, after), batchSize })) {
-      const stream = this.#store.parseEntry(entry);
-      yield [stream, holders.get(stream.streamId)];
+    if (after === undefined) return;
+    for await (const entry of db.list({ start: all.start, end: rest.start, batchSize })) {
+      yield toPair(entry);
     }
   }
 

@@ -48,6 +48,22 @@ Deno.test("SharedStore.find() gives what is wanted and no more, and nothing that
   await end();
 });
 
+Deno.test("SharedStore.find() in turn goes on where it had found enough, and comes to all", async () => {
+  const rig = new SharedRig();
+  const all = ["1", "2", "3", "4", "5", "6", "7"].map((name) => session(name));
+  rig.put(all);
+  const a = await rig.join("a");
+  const look = async (limit: number, inTurn = true) => {
+    const found = await find(rig, a, { ...SEARCH, limit, inTurn });
+    return found.map((id) => id.at(-1)).join("");
+  };
+  assert.deepEqual([await look(3), await look(3), await look(3)], ["123", "456", "712"]);
+  // One look has all, and the next begins anew.
+  assert.deepEqual([await look(9), await look(2)], ["3456712", "12"]);
+  assert.deepEqual([await look(2, false), await look(2)], ["12", "12"]);
+  await a.leave();
+});
+
 Deno.test("SharedStore.find(): what waits though others should have begun it is taken by the next", async () => {
   const { a, b, end, ids, rig } = await makePair();
   const ofB = ids.filter((id) => rankForStream(id, "b", ["a", "b"]) === 0);
