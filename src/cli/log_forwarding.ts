@@ -147,6 +147,7 @@ export class LogForwarding {
       ...this.#chunkOptions(stop),
       pollMs: config.timeoutMs,
       endWhenCaughtUp: config.exitOnLastEvent,
+      onOpened: () => this.#chunks?.wake(),
       list: (date, signal) => listChunks({ auditLog, clock, idleMs }, date, signal),
       forward: (chunk, stop) =>
         this.#forwardChunk(chunk, { isDone, isLive: () => scheduler.isLive, stop }),

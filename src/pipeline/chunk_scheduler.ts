@@ -19,6 +19,8 @@ export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone"
   readonly list: (date: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** Told that all dates before this one are done, and when everything there was is done. */
   readonly onProgress: (progress: { date: string; idleAtMs: number | undefined }) => Promise<void>;
+  /** Told that chunks were opened for all replicas. */
+  readonly onOpened?: () => void;
   /** End once everything that the server has was forwarded. */
   readonly endWhenCaughtUp: boolean;
   /** Source of jitter: a number in [0, 1). @default {Math.random} */
@@ -235,10 +237,11 @@ export class ChunkScheduler {
       }
       found.add(chunk);
     }
-    const { sharing } = this.#options;
+    const { onOpened, sharing } = this.#options;
     if (sharing !== undefined && found.size > 0) {
       const ids = [...found].map((chunk) => chunkIdOf(date, chunk));
       await sharing.open(ids.map((streamId) => ({ streamId, position: CHUNK_START })));
+      onOpened?.();
     }
     for (const chunk of found) {
       progress.seen.add(chunk);

@@ -184,15 +184,18 @@ Deno.test("ChunkScheduler lists ahead of what replicas forward, and notices soon
     endWhenCaughtUp: false,
     list: (date) => Promise.resolve(dates.includes(date) ? ["c1", "c2", "c3"] : []),
     forward: () => Promise.reject(new Error("The leader has a runner of its own")),
+    onOpened: () => isOpened ||= rig.ids().some((id) => id.startsWith("chunk/")),
     onProgress({ idleAtMs }) {
       if (idleAtMs !== undefined) idleMs ??= rig.time.nowMs;
       return Promise.resolve();
     },
   });
   const startMs = rig.time.nowMs;
+  let isOpened = false;
   const running = [runner.run(), scheduler.run(dates[0]!)];
   await rig.time.advance(20 * SECOND_MS);
   assert.deepEqual(rig.ids().filter((id) => id.startsWith("chunk/")), []);
+  assert.ok(isOpened, "who forwards beside the leader is told");
   // 90 chunks of 50 ms, two at a time, with the claims between them.
   assert.ok(lastDoneMs - startMs < 8 * SECOND_MS, `${lastDoneMs - startMs}`);
   assert.ok(idleMs !== undefined && idleMs - lastDoneMs <= 3 * SECOND_MS, `${idleMs}`);
