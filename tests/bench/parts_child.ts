@@ -61,6 +61,7 @@ async function receiveOnly(part: Part): Promise<number> {
       startKey,
     });
     count += answer.items.length;
+    answer.release?.();
     startKey = answer.lastKey;
     if (startKey === "") return count;
     if (part.pageSize === undefined) pageSize = Math.min(pageSize * 2, 500);
