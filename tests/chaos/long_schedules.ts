@@ -13,14 +13,19 @@ const NOT_IN_A_SOAK = ["kill", "terminate", "disk.read-only", "server.mode", "cl
 const REST: Step = { do: "rest", waitMs: 2000, quietMs: 4000 };
 /** Comes in while a fault lasts, because nobody meets a fault who has nothing to do. */
 const WORK: Step = { do: "append", waitMs: 50, count: 10, ageMs: 0 };
+/** To end all faults takes about so long. */
+const HEAL_MS = 500;
 /**
  * The defaults. What is drawn may be one recording at a time, or one event in a request: then a backlog
- * grows for want of hands, and tells nothing of what the faults leave behind.
+ * grows for want of hands, and tells nothing of what the faults leave behind. And a second between two
+ * looks for news: each look of a bulk export lists all chunks of the day, of which an hour makes more
+ * than a thousand, and the heap grows with how many are listed in a second.
  */
 const SOAK_SETTINGS = {
   "concurrency": "5",
   "fluentd-batch-events": "500",
   "fluentd-max-connections": "0",
+  "timeout": '"1s"',
 };
 /** The same, and filters: all that there is takes part. */
 const UNSET_IN_A_SOAK = ["batch", "types", "skip-event-types"];
@@ -63,7 +68,9 @@ export function soak(schedule: Schedule, minutes: number): Schedule {
 
 /** About how long steps take, in milliseconds. */
 export function lengthOf(steps: readonly Step[]): number {
-  return steps.reduce((ms, step) => ms + step.waitMs + (step.do === "rest" ? step.quietMs : 0), 0);
+  return steps.reduce((ms, step) => {
+    return ms + step.waitMs + (step.do === "rest" ? HEAL_MS + step.quietMs : 0);
+  }, 0);
 }
 
 /** Whether a step troubles anybody. */

@@ -18,11 +18,11 @@ export interface TestSettings {
 export async function writeSettings(settings: TestSettings): Promise<string> {
   const { address, extra, files, folder, identity, url } = settings;
   const path = `${folder}/teleport-event-handler.toml`;
-  const more = Object.entries(extra ?? {}).map(([key, value]) => `${key} = ${value}\n`).join("");
+  const more = Object.entries({ timeout: '"200ms"', ...extra })
+    .map(([key, value]) => `${key} = ${value}\n`).join("");
   await Deno.writeTextFile(
     path,
     `storage = "${folder}/storage"
-timeout = "200ms"
 ${more}
 [forward.fluentd]
 ca = "${files.authority}"
