@@ -320,9 +320,9 @@ export class ChunkScheduler {
     while (leftMs > 0 && !stop.aborted) {
       const stepMs = this.#isLive ? leftMs : Math.min(leftMs, 1000);
       await clock.sleep(stepMs, stop).catch(() => {});
-      if (!this.#isLive) await this.#useStore(() => this.#noteDone());
-      if (this.#isEndNear()) return;
       leftMs -= stepMs;
+      if (leftMs > 0 && !this.#isLive) await this.#useStore(() => this.#noteDone());
+      if (this.#isEndNear()) return;
     }
   }
 
