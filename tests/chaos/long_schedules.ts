@@ -16,7 +16,7 @@ const WORK: Step = { do: "append", waitMs: 50, count: 10, ageMs: 0 };
 /** To end all faults takes about so long. */
 const HEAL_MS = 500;
 /**
- * The defaults. What is drawn may be one recording at a time, or one event in a request: then a backlog
+ * Near the defaults. What is drawn may be one recording at a time, or one event in a request: then a backlog
  * grows for want of hands, and tells nothing of what the faults leave behind. And a second between two
  * looks for news: each look of a bulk export lists all chunks of the day, of which an hour makes more
  * than a thousand, and the heap grows with how many are listed in a second.
