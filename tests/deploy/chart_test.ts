@@ -152,11 +152,19 @@ Deno.test("Replicas share a store and no volume, roll one by one, and stand on n
   assert.deepEqual([replicas, strategy.type], [3, "RollingUpdate"]);
   assert.ok(manifests.every(({ kind }) => kind !== "PersistentVolumeClaim"));
   const [{ env, volumeMounts }] = template.spec.containers;
-  assert.deepEqual(env.map(({ name }: { name: string }) => name), [
-    "FDFWD_REPLICA_NAME",
-    "FDFWD_STORAGE_TOKEN",
-  ]);
+  assert.deepEqual(env.map(({ name }: { name: string }) => name), ["FDFWD_REPLICA_NAME"]);
   assert.ok(volumeMounts.every(({ name }: { name: string }) => name !== "storage"));
+  // As files, so that what is renewed is taken without a restart.
+  const mounts = volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
+  for (const [setting, secret] of [["storage-token-file", "denokv"], ["storage-ca", "denokv-ca"]]) {
+    const path = new RegExp(`^${setting} = "(.+)/[^/"]+"$`, "m").exec(settingsOf(manifests))?.[1];
+    const { name } = volumeMounts[mounts.indexOf(path)];
+    assert.equal(
+      template.spec.volumes.find((volume: { name: string }) => volume.name === name).secret
+        .secretName,
+      secret,
+    );
+  }
   assert.ok(template.spec.affinity.podAntiAffinity !== undefined);
   const { maxUnavailable, selector } = findManifest(manifests, "PodDisruptionBudget").spec;
   assert.equal(maxUnavailable, 1);

@@ -4,6 +4,10 @@
 {{- $handler := .Values.eventHandler -}}
 {{- if eq (include "handler.storage" .) "shared" }}
 storage = {{ .Values.sharedStorage.url | toJson }}
+storage-token-file = {{ printf "/var/run/secrets/teleport-event-handler/storage/%s" .Values.sharedStorage.tokenSecretKey | toJson }}
+{{- if .Values.sharedStorage.caSecretName }}
+storage-ca = {{ printf "/var/run/secrets/teleport-event-handler/storage-ca/%s" .Values.sharedStorage.caSecretKey | toJson }}
+{{- end }}
 {{- if .Values.sharedStorage.allowHttp }}
 storage-allow-http = true
 {{- end }}
