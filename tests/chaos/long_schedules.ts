@@ -6,9 +6,9 @@ import { kindOf, type Step } from "./step.ts";
 /** Steps that end the process, or change what is promised: a soak looks at one process. */
 const NOT_IN_A_SOAK = ["kill", "terminate", "disk.read-only", "server.mode", "clock"];
 /**
- * After each fault: two seconds in which it is met, then its end, then time in which memory and lag must
- * go back. A fault that ends only when so many requests have met it would last into the next ones, because
- * a stream that fails waits longer and longer between two tries.
+ * After each fault: two seconds in which it is met, then its end, then time in which memory and lag
+ * must go back. A fault that ends only when so many requests have met it would last into the next ones,
+ * because a stream that fails waits longer and longer between two tries.
  */
 const REST: Step = { do: "rest", waitMs: 2000, quietMs: 4000 };
 /** Comes in while a fault lasts, because nobody meets a fault who has nothing to do. */
@@ -16,10 +16,10 @@ const WORK: Step = { do: "append", waitMs: 50, count: 10, ageMs: 0 };
 /** To end all faults takes about so long. */
 const HEAL_MS = 500;
 /**
- * Near the defaults. What is drawn may be one recording at a time, or one event in a request: then a backlog
- * grows for want of hands, and tells nothing of what the faults leave behind. And a second between two
- * looks for news: each look of a bulk export lists all chunks of the day, of which an hour makes more
- * than a thousand, and the heap grows with how many are listed in a second.
+ * Near the defaults. What is drawn may be one recording at a time, or one event in a request: then a
+ * backlog grows for want of hands, and tells nothing of what the faults leave behind. And a second
+ * between two looks for news: each look of a bulk export lists all chunks of the day, of which an hour
+ * makes more than a thousand, and the heap is the larger the more are listed in a second.
  */
 const SOAK_SETTINGS = {
   "concurrency": "5",
