@@ -40,8 +40,7 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--cpu-prof-flamegraph",
   "--cpu-prof-md",
   "--max-semi-space-size",
-  "--max-old-space-size",
-  "--single-threaded-gc", // V8
+  "--max-old-space-size", // V8
 ]);
 /** Lines of code blocks that call other programs. */
 const OTHER_PROGRAM =
