@@ -24,13 +24,9 @@ export function toAuditEvent(message: EventMessage, writer: StructJsonWriter): A
     return { type, id, timeMs, json: writer.write(unstructured) };
   } catch (error) {
     const reason = `Payload is not a well-formed Struct: ${formatError(error)}`;
-    return {
-      type,
-      id,
-      timeMs,
-      json: new Uint8Array(0),
-      defect: { reason, raw: unstructured.slice() },
-    };
+    // A copy, for the memory of messages is given back; `slice()` of a Node.js buffer would be a view.
+    const raw = new Uint8Array(unstructured);
+    return { type, id, timeMs, json: new Uint8Array(0), defect: { reason, raw } };
   }
 }
 
