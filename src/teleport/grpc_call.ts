@@ -173,9 +173,12 @@ export class GrpcCall implements Disposable {
   #readPiece(piece: Uint8Array): void {
     if (this.#outcome !== undefined) return;
     this.#aliveMs = this.#options.clock.monotonicMs();
-    this.#splitter.push(piece, this.#messages);
+    const { length } = piece;
+    // Its memory is given back later, and must be nobody else's. It is all that its buffer holds today.
+    const own = length === piece.buffer.byteLength ? piece : new Uint8Array(piece);
+    this.#splitter.push(own, this.#messages);
     if (this.#messages.length === 0) return;
-    this.#waitingBytes += piece.length;
+    this.#waitingBytes += length;
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.#hold();
     this.#wake?.();
   }
