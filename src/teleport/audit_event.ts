@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AuditEvent } from "../core/event.ts";
 import { formatError } from "../core/fault.ts";
-import type { EventMessage } from "./event_messages.ts";
+import type { EventMessage, EventPage } from "./event_messages.ts";
 import type { StructJsonWriter } from "./struct_json.ts";
 
 /** Ids are UUIDs or hashes. What JSON would make longer is not plain: a position holds many. */
@@ -28,6 +28,16 @@ export function toAuditEvent(message: EventMessage, writer: StructJsonWriter): A
     const raw = new Uint8Array(unstructured);
     return { type, id, timeMs, json: new Uint8Array(0), defect: { reason, raw } };
   }
+}
+
+/** Converts the events of a page, and gives the page's memory back: its payloads are gone then. */
+export function toAuditEvents(
+  { items, release }: EventPage,
+  writer: StructJsonWriter,
+): AuditEvent[] {
+  const events = items.map((item) => toAuditEvent(item, writer));
+  release?.();
+  return events;
 }
 
 /** An id that no log line and no stored position has room for, or that is no text, gives way to its hash. */

@@ -1,4 +1,4 @@
-import { toAuditEvent } from "./audit_event.ts";
+import { toAuditEvents } from "./audit_event.ts";
 import { CircleCheck } from "./circle_check.ts";
 import type { GoLogMarks } from "./go_position.ts";
 import type { DoneEvent, LogPosition } from "./log_position.ts";
@@ -75,11 +75,10 @@ async function readPage(
   signal: AbortSignal,
 ): Promise<{ events: readonly DoneEvent[]; next: string }> {
   const purpose = "look for the place at which the Go handler goes on";
-  const { items, lastKey } = await queryLog(
+  const page = await queryLog(
     auditLog,
     { ...query, limit: pageSize, types },
     { purpose, signal },
   );
-  const writer = new StructJsonWriter();
-  return { events: items.map((item) => toAuditEvent(item, writer)), next: lastKey };
+  return { events: toAuditEvents(page, new StructJsonWriter()), next: page.lastKey };
 }

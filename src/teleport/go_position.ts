@@ -1,5 +1,5 @@
 import { Fault } from "../core/fault.ts";
-import { toAuditEvent } from "./audit_event.ts";
+import { toAuditEvents } from "./audit_event.ts";
 import { type DoneEvent, type LogPosition, startOfLog } from "./log_position.ts";
 import { type PagedAuditLog, queryLog } from "./log_query.ts";
 import { positionAfterEvent, readRange } from "./log_search.ts";
@@ -87,9 +87,8 @@ async function readCursorPage(
   const query = { startMs, endMs, cursor, order: "oldest-first", limit: PAGE_SIZE } as const;
   const purpose = "look for the last event that was sent";
   try {
-    const { items } = await queryLog(auditLog, query, { purpose, signal });
-    const writer = new StructJsonWriter();
-    return items.map((item) => toAuditEvent(item, writer));
+    const page = await queryLog(auditLog, query, { purpose, signal });
+    return toAuditEvents(page, new StructJsonWriter());
   } catch (error) {
     // Servers refuse a cursor in many ways; whether this one can be asked at all shows at the next call.
     if (error instanceof Fault) return undefined;

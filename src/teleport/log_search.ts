@@ -1,4 +1,4 @@
-import { toAuditEvent } from "./audit_event.ts";
+import { toAuditEvents } from "./audit_event.ts";
 import { CircleCheck } from "./circle_check.ts";
 import { afterEvents, type DoneEvent, type LogPosition, startOfLog } from "./log_position.ts";
 import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
@@ -77,9 +77,9 @@ export async function* readRange(
   let cursor = "";
   do {
     const query = { ...range, cursor, limit: PAGE_SIZE };
-    const { items, lastKey } = await queryLog(auditLog, query, { purpose, signal });
-    const events = items.map((item) => toAuditEvent(item, writer));
+    const page = await queryLog(auditLog, query, { purpose, signal });
+    const events = toAuditEvents(page, writer);
     yield* events;
-    cursor = circle.isCircle(lastKey, events.length > 0) ? "" : lastKey;
+    cursor = circle.isCircle(page.lastKey, events.length > 0) ? "" : page.lastKey;
   } while (cursor !== "");
 }

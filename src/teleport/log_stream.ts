@@ -3,7 +3,7 @@ import type { AuditEvent } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
-import { toAuditEvent } from "./audit_event.ts";
+import { toAuditEvents } from "./audit_event.ts";
 import { CircleCheck } from "./circle_check.ts";
 import type { EventPage } from "./event_messages.ts";
 import {
@@ -182,7 +182,7 @@ export class LogStream implements EventStream {
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
-      const given = this.#toEvents(answer);
+      const given = toAuditEvents(answer, this.#writer);
       this.#noteTimes(given);
       const events = isRepeated(given, position, cursor)
         ? []
@@ -267,7 +267,7 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): Promise<AuditEvent | undefined> {
     const answer = await this.#query({ startMs, endMs, order, cursor: "", limit: 1 }, signal);
-    return this.#toEvents(answer)[0];
+    return toAuditEvents(answer, this.#writer)[0];
   }
 
   /**
@@ -289,7 +289,7 @@ export class LogStream implements EventStream {
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "newest-first" }, signal);
-      const given = this.#toEvents(answer);
+      const given = toAuditEvents(answer, this.#writer);
       const fresh = given.filter((event) => !isDone(event));
       for (const event of fresh) events.set(event.id, event);
       this.#lastGivenMs ??= given[0]?.timeMs;
@@ -304,12 +304,6 @@ export class LogStream implements EventStream {
     const { auditLog, clock, types } = this.#options;
     this.#askedAtMs = clock.nowMs();
     return await queryLog(auditLog, { ...query, types }, { purpose: "read the audit log", signal });
-  }
-
-  #toEvents(answer: EventPage): AuditEvent[] {
-    const events = answer.items.map((item) => toAuditEvent(item, this.#writer));
-    answer.release?.();
-    return events;
   }
 
   #toPage(
