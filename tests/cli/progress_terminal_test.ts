@@ -30,7 +30,7 @@ for (const columns of [80, 40]) {
       [
         "sh",
         "-c",
-        `stty cols ${columns}; exec "$1" start --config "$2"`,
+        `stty cols ${columns} -echo; exec "$1" start --config "$2"`,
         "sh",
         PROGRAM,
         peers.config,
