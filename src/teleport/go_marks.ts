@@ -43,7 +43,7 @@ export async function findGoMarks(
     const page = await readPage(reading, { ...span, cursor }, signal);
     for (const { id, timeMs } of page.events) {
       if (!doneIds.has(id) && (timeMs === 0 || timeMs >= fromMs)) return marks;
-      marks = { startMs, windowMs, cursor, id };
+      marks = { startMs, windowMs: Math.max(windowMs, oldestWindow(timeMs)), cursor, id };
     }
     cursor = circle.isCircle(page.next, page.events.length > 0) ? "" : page.next;
   } while (cursor !== "");
@@ -53,6 +53,14 @@ export async function findGoMarks(
 /** The marks without a server to ask: everything since the position repeats. */
 export function roughGoMarks({ fromMs, startMs }: LogPosition): GoLogMarks {
   return { startMs, windowMs: fromMs, cursor: "", id: "" };
+}
+
+/**
+ * The first second whose window, of a day, holds an event: that handler takes whatever it finds in a
+ * window without the event that it knows for news.
+ */
+function oldestWindow(timeMs: number): number {
+  return Math.floor((timeMs - DAY_MS) / 1000) * 1000 + 1000;
 }
 
 /** A second that lies a page before the position, or the position where nothing comes before it. */

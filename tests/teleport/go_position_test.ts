@@ -149,6 +149,36 @@ Deno.test("findGoMarks() lets the Go handler go on exactly where we stopped, in 
   );
 });
 
+Deno.test("findGoMarks() lets the Go handler go on exactly where days lie between the last events", async () => {
+  for (const [count, spanDays] of [[2, 4], [3, 40], [8, 9]] as const) {
+    await using folder = await temporaryFolder();
+    const world = makeWorld({ count, spanMs: spanDays * DAY_MS, sameTime: 1 });
+    const { auditLog, ids, nowMs } = world;
+    for (let maxEvents = 1; maxEvents <= count; maxEvents++) {
+      const ours = await readOn(world, startOfLog(START_MS), { maxEvents, lookbackMs: 300_000 });
+      const marks = await findGoMarks(
+        ours.position,
+        { auditLog, types: [], pageSize: 5, nowMs },
+        NEVER,
+      );
+      for (const hasWindows of [true, false]) {
+        const path = `${folder.path}/${maxEvents}-${hasWindows}`;
+        await writeGoState(path, { ...marks, sessions: new Map(), dates: new Map() });
+        const go = new GoHandler({
+          auditLog,
+          folder: path,
+          startMs: START_MS,
+          batch: 5,
+          hasWindows,
+          nowMs,
+        });
+        await go.run();
+        assert.deepEqual([...ours.ids, ...go.sent], ids, `${maxEvents} of ${count}, ${hasWindows}`);
+      }
+    }
+  }
+});
+
 Deno.test("roughGoMarks() let the Go handler repeat what is not surely passed, and lose nothing", async () => {
   await using folder = await temporaryFolder();
   const world = makeWorld({ count: 60, spanMs: 60_000, sameTime: 1 });
