@@ -1,4 +1,3 @@
-import { writeCompletion } from "./completion_command.ts";
 import {
   type CommandFlag,
   flagsOfCommander,
@@ -7,11 +6,9 @@ import {
   HELP_FLAG,
 } from "./command_flag.ts";
 import { createConfigureCommand } from "./configure_args.ts";
-import { writeManPage } from "./man_page_command.ts";
 import type { CliInput } from "./run_cli.ts";
 import { writeOut } from "./terminal.ts";
 import { formatUsage } from "./usage.ts";
-import { runVersion } from "./version_command.ts";
 
 /** A command of the program, as everything that lists commands knows it. */
 export interface CommandRow {
@@ -130,7 +127,7 @@ export const COMMANDS: readonly CommandRow[] = [
     synopsis: "[--json]",
     flags: () => [JSON_FLAG, HELP_FLAG],
     operands: [],
-    run: ({ args }) => runVersion(args),
+    run: async ({ args }) => (await import("./version_command.ts")).runVersion(args),
   },
   {
     name: "completion",
@@ -138,7 +135,8 @@ export const COMMANDS: readonly CommandRow[] = [
     synopsis: "bash|zsh|fish",
     flags: () => [HELP_FLAG],
     operands: [{ placeholder: "SHELL", kind: "words", words: ["bash", "zsh", "fish"] }],
-    run: ({ args }, commands) => writeCompletion(args, commands),
+    run: async ({ args }, commands) =>
+      (await import("./completion_command.ts")).writeCompletion(args, commands),
   },
   {
     name: "man",
@@ -146,7 +144,8 @@ export const COMMANDS: readonly CommandRow[] = [
     synopsis: "",
     flags: () => [HELP_FLAG],
     operands: [],
-    run: ({ args }, commands) => writeManPage(args, commands),
+    run: async ({ args }, commands) =>
+      (await import("./man_page_command.ts")).writeManPage(args, commands),
   },
   {
     name: "help",

@@ -6,8 +6,11 @@ import { formatAddress, parseAddress } from "../config/address_text.ts";
 import { InvalidValue } from "../config/invalid_value.ts";
 import { isBareNumber, parseDuration } from "../core/duration.ts";
 import { Fault } from "../core/fault.ts";
-import { DESTINATION_NAMES } from "../setup/destination.ts";
-import type { DestinationName, SetupOptions } from "../setup/setup_options.ts";
+import {
+  DESTINATION_NAMES,
+  type DestinationName,
+  type SetupOptions,
+} from "../setup/setup_options.ts";
 
 /** What the command line of `configure` says. */
 export interface ConfigureArgs {

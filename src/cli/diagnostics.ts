@@ -7,9 +7,7 @@ import { formatError } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Tracer } from "../core/tracer.ts";
 import { openDiagnosticsServer, type Route } from "../diagnostics/diagnostics_server.ts";
-import { createProbeRoutes } from "../diagnostics/probe_routes.ts";
 import { RunStatus } from "../diagnostics/run_status.ts";
-import { createStatusRoutes } from "../diagnostics/status_routes.ts";
 import { storageFolderFor } from "../state/storage_folder.ts";
 import { openTelemetry } from "./open_telemetry.ts";
 import { usesStateServer } from "./state_server.ts";
@@ -88,9 +86,11 @@ async function createRoutes(
   status: RunStatus,
   clock: Clock,
 ): Promise<{ readonly [path: string]: Route }> {
-  // The library for metrics takes time to load, which a run that nobody scrapes need not spend.
+  // A run that nobody asks need not load what answers.
   const { PrometheusMetrics } = await import("../diagnostics/prometheus_metrics.ts");
   const { createMetricsRoute } = await import("../diagnostics/metrics_route.ts");
+  const { createProbeRoutes } = await import("../diagnostics/probe_routes.ts");
+  const { createStatusRoutes } = await import("../diagnostics/status_routes.ts");
   const metrics = new PrometheusMetrics({ startedAtMs: clock.nowMs() - clock.monotonicMs() });
   status.measureWith(metrics);
   const snapshot = () => status.snapshot();

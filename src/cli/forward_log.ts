@@ -20,8 +20,6 @@ import type { Forwarding } from "./forwarding.ts";
 import { firstLogPosition } from "./first_position.ts";
 import { createQuarantine, openQuarantine, type QuarantinePlace } from "./open_quarantine.ts";
 import { openStore } from "./open_store.ts";
-import { requirePeers } from "./require_peers.ts";
-import { runReplica } from "./run_replica.ts";
 import { runStreams } from "./run_streams.ts";
 import { settleGoState } from "./settle_go_state.ts";
 import type { TeleportNetwork } from "../teleport/routes/route.ts";
@@ -105,7 +103,10 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   };
   isForwarding = true;
   const { server } = store;
-  if (server !== undefined) return await runReplica(parts, { firstPosition, logger, server });
+  if (server !== undefined) {
+    const { runReplica } = await import("./run_replica.ts");
+    return await runReplica(parts, { firstPosition, logger, server });
+  }
   await runStreams(watchRun(parts), { firstPosition, logger });
 }
 
@@ -122,7 +123,10 @@ async function readFirstPosition(
   { store, connection }: { store: PositionStore; connection: AuthConnection },
 ) {
   try {
-    if (input.config.failFast) await requirePeers({ ...input, connection });
+    if (input.config.failFast) {
+      const { requirePeers } = await import("./require_peers.ts");
+      await requirePeers({ ...input, connection });
+    }
     await settleGoState({ ...input, store, auditLog: connection.auditLog });
     return await firstLogPosition({
       startMs: input.config.startTimeMs,

@@ -12,10 +12,10 @@ import type { Logger } from "../core/logger.ts";
 import { readReceiverTls } from "../fluentd/credentials.ts";
 import type { ReceiverTls } from "../fluentd/lane.ts";
 import { readTeleportCredentials, type TeleportCredentials } from "../teleport/credentials.ts";
+import { gatherEntropy } from "../tls/gather_entropy.ts";
 import { credentialPathsOf, receiverTlsPathsOf } from "./credential_paths.ts";
 import { openDiagnostics } from "./diagnostics.ts";
 import { warnOfTelemetry } from "./open_telemetry.ts";
-import { forwardLog } from "./forward_log.ts";
 import type { CliInput } from "./run_cli.ts";
 import { type Log, openLog } from "./open_log.ts";
 import { runUntilStopped } from "./run_until_stopped.ts";
@@ -39,6 +39,7 @@ export async function runStart(input: CliInput): Promise<number> {
     return 0;
   }
   using signals = listenForStop();
+  gatherEntropy();
   const loaded = await loadConfig(settingsSources(input));
   if (!loaded.ok) {
     writeErr(renderConfigProblems(loaded.problems));
@@ -74,6 +75,8 @@ export async function runStart(input: CliInput): Promise<number> {
           env: input.env,
           snapshot: () => diagnostics.status.snapshot(),
         });
+        // Half of the program, which wrong settings need not wait for.
+        const { forwardLog } = await import("./forward_log.ts");
         await forwardLog({
           config,
           diagnostics,

@@ -5,7 +5,6 @@ import { isUrlText } from "../config/url_text.ts";
 import type { Clock } from "../core/clock.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { KvConnection } from "../state/kv_connection.ts";
-import { KvServer } from "../state/kv_server.ts";
 import { nameForAddress } from "../state/storage_folder.ts";
 import { credentialFiles } from "../tls/credential_files.ts";
 import { readCertificates } from "../tls/certificate.ts";
@@ -30,6 +29,8 @@ export async function createStateServer(
   await readToken();
   const { storage: url, storageCa, storageTimeoutMs: timeoutMs } = config;
   const caCerts = storageCa === undefined ? [] : [await readAuthorities(storageCa)];
+  // A run with its state in a file need not load what speaks to a server.
+  const { KvServer } = await import("../state/kv_server.ts");
   const userAgent = `teleport-event-handler/${VERSION}`;
   const db = new KvServer({ url, readToken, caCerts, timeoutMs, userAgent, clock });
   const prefix = ["teleport-event-handler", "v1", nameForAddress(config.teleportAddr)];

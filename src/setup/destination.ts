@@ -28,9 +28,6 @@ const DESTINATIONS: { readonly [name in DestinationName]: Destination } = {
   s3: S3,
 };
 
-/** The names of all destinations. */
-export const DESTINATION_NAMES = Object.keys(DESTINATIONS) as readonly DestinationName[];
-
 /** Returns what is known about a destination. */
 export function destinationOf(name: DestinationName): Destination {
   return DESTINATIONS[name];

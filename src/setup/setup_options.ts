@@ -1,7 +1,10 @@
 import type { KeyType } from "../tls/issue_certificates.ts";
 
 /** Where the audit log can be sent on to from Fluentd. */
-export type DestinationName = "panther" | "splunk" | "elastic" | "datadog" | "s3";
+export const DESTINATION_NAMES = ["panther", "splunk", "elastic", "datadog", "s3"] as const;
+
+/** One of them. */
+export type DestinationName = typeof DESTINATION_NAMES[number];
 
 /** Everything that decides what is written, checked and complete. */
 export interface SetupOptions {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parse as parseYaml } from "yaml";
 import { loadConfig } from "../../src/config/load_config.ts";
-import { DESTINATION_NAMES, destinationOf } from "../../src/setup/destination.ts";
+import { destinationOf } from "../../src/setup/destination.ts";
+import { DESTINATION_NAMES } from "../../src/setup/setup_options.ts";
 import { readFolder, runSetup, setupOptions } from "../setup/setup_options.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { type Document, readDocuments } from "./documents.ts";
