@@ -50,6 +50,8 @@ export async function runStart(input: CliInput): Promise<number> {
   if (log === undefined) return EXIT_CODES.config;
   using _closing = log;
   const { logger } = log;
+  // Half of the program: it is loaded while files are read.
+  const forwarding = import("./forward_log.ts");
   logSettings(logger, loaded);
   warnOfTelemetry(logger, input.env);
   await warnOfOpenFiles(logger, loaded);
@@ -75,8 +77,7 @@ export async function runStart(input: CliInput): Promise<number> {
           env: input.env,
           snapshot: () => diagnostics.status.snapshot(),
         });
-        // Half of the program, which wrong settings need not wait for.
-        const { forwardLog } = await import("./forward_log.ts");
+        const { forwardLog } = await forwarding;
         await forwardLog({
           config,
           diagnostics,
@@ -125,6 +126,7 @@ function logSettings(logger: Logger, loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) logger.warning(warning);
   for (const notice of loaded.notices) logger.info(notice);
   logger.info(formatVersion());
+  if (!logger.isDebug) return;
   for (const { name, value, source } of describeConfig(config, sources)) {
     logger.debug(`Setting ${name}`, { value, source });
   }

@@ -66,7 +66,7 @@ export function parseStartArgs(args: readonly string[]): StartArgs {
 
 /** Whether the arguments of `start` ask for its help text. */
 export function asksForHelp(args: readonly string[]): boolean {
-  return parseStartArgs(args).help;
+  return prepareArgs(args).help;
 }
 
 /**

@@ -15,8 +15,11 @@ const WRITTEN_BY_OTHERS = 0o022;
 export async function inspectFileModes(files: readonly NamedFile[]): Promise<Finding> {
   const problems: { readonly text: string; readonly command: string }[] = [];
   const details: string[] = [];
-  for (const { isSecret, path, setting } of files) {
-    const mode = await Deno.stat(path).then((info) => info.mode, () => null);
+  const modes = await Promise.all(
+    files.map(({ path }) => Deno.stat(path).then((info) => info.mode, () => null)),
+  );
+  for (const [i, { isSecret, path, setting }] of files.entries()) {
+    const mode = modes[i] ?? null;
     if (mode === null) continue;
     const shown = (mode & 0o777).toString(8).padStart(4, "0");
     details.push(`${setting} = ${path} (mode ${shown}${isSecret ? ", secret" : ""})`);
