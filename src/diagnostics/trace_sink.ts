@@ -5,10 +5,10 @@ import type { Sink } from "../pipeline/ports.ts";
 export function traceSink(sink: Sink, tracer: Tracer): Sink {
   return {
     limits: sink.limits,
-    async send(events, signal) {
+    async send(events, signal, held) {
       const span = tracer.start("post", { attributes: { events: events.length } });
       try {
-        const delivery = await span.within(() => sink.send(events, signal));
+        const delivery = await span.within(() => sink.send(events, signal, held));
         span.set({ outcome: delivery.kind });
         if (delivery.kind !== "delivered") span.fail(delivery.kind);
         return delivery;
@@ -20,5 +20,6 @@ export function traceSink(sink: Sink, tracer: Tracer): Sink {
         span.end();
       }
     },
+    hold: (events) => sink.hold?.(events),
   };
 }

@@ -15,12 +15,12 @@ export interface WatchSinkOptions {
 export function watchSink(sink: Sink, { clock, observer, stream }: WatchSinkOptions): Sink {
   return {
     limits: sink.limits,
-    async send(events, signal) {
+    async send(events, signal, held) {
       const startMs = clock.monotonicMs();
       let result: RequestResult = "aborted";
       observer.sending(events.length);
       try {
-        const delivery = await sink.send(events, signal);
+        const delivery = await sink.send(events, signal, held);
         result = delivery.kind;
         return delivery;
       } finally {
@@ -29,6 +29,7 @@ export function watchSink(sink: Sink, { clock, observer, stream }: WatchSinkOpti
         observer.sent({ stream, events: events.length, bytes, durationMs, result });
       }
     },
+    hold: (events) => sink.hold?.(events),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Delivery } from "../core/delivery.ts";
 import type { AuditEvent } from "../core/event.ts";
-import type { BatchLimits, Sink } from "../pipeline/ports.ts";
+import type { BatchLimits, HeldRequest, Sink } from "../pipeline/ports.ts";
 import { Lane, type LaneOptions, type ReceiverTls } from "./lane.ts";
 
 /** A few lanes to one receiver, shared by all streams. */
@@ -9,6 +9,8 @@ export class FluentdLanes implements Disposable {
   readonly #maxLanes: number;
   readonly #lanes: Lane[] = [];
   readonly #free: Lane[] = [];
+  /** Requests that are held, the oldest first. */
+  readonly #held = new Set<HeldPost>();
   readonly #waiting: ((lane: Lane) => void)[] = [];
 
   constructor(options: LaneOptions & { readonly maxLanes: number }) {
@@ -17,16 +19,35 @@ export class FluentdLanes implements Disposable {
   }
 
   /** Posts events over a lane that is free, or over the first that becomes free. */
-  async post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
+  async post(
+    url: string,
+    events: readonly AuditEvent[],
+    signal: AbortSignal,
+    held?: HeldPost,
+  ): Promise<Delivery> {
     signal.throwIfAborted();
-    const lane = await this.#acquire(signal);
+    const lane = held?.take() ?? await this.#acquire(signal);
     try {
       return await lane.post(url, events, signal);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(lane);
-      else next(lane);
+      this.#giveBack(lane);
     }
+  }
+
+  /** Begins the request for events on a lane that nobody else wants, and holds back its end. */
+  hold(url: string, events: readonly AuditEvent[]): HeldPost | undefined {
+    const lane = this.#findFree();
+    if (lane === undefined) return undefined;
+    if (!lane.hold(url, events)) {
+      this.#giveBack(lane);
+      return undefined;
+    }
+    const held = new HeldPost(lane, {
+      taken: () => this.#held.delete(held),
+      dropped: (lane) => this.#giveBack(lane),
+    });
+    this.#held.add(held);
+    return held;
   }
 
   /** Uses other certificates from the next request of each lane on; idle connections are closed. */
@@ -40,13 +61,22 @@ export class FluentdLanes implements Disposable {
   }
 
   /** The lane used last comes first: few connections stay warm, the others fall idle. */
-  #acquire(signal: AbortSignal): Lane | Promise<Lane> {
+  #findFree(): Lane | undefined {
     const free = this.#free.pop();
+    if (free !== undefined || this.#lanes.length === this.#maxLanes) return free;
+    const lane = new Lane(this.#options);
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  /** Who has a request to send comes before requests that are held. */
+  #acquire(signal: AbortSignal): Lane | Promise<Lane> {
+    const free = this.#findFree();
     if (free !== undefined) return free;
-    if (this.#lanes.length < this.#maxLanes) {
-      const lane = new Lane(this.#options);
-      this.#lanes.push(lane);
-      return lane;
+    const [held] = this.#held;
+    if (held !== undefined) {
+      held.drop();
+      return this.#free.pop()!;
     }
     return new Promise((resolve, reject) => {
       const take = (lane: Lane) => {
@@ -60,6 +90,37 @@ export class FluentdLanes implements Disposable {
       signal.addEventListener("abort", giveUp, { once: true });
       this.#waiting.push(take);
     });
+  }
+
+  #giveBack(lane: Lane): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(lane);
+    else next(lane);
+  }
+}
+
+/** A request that is held on a lane. */
+class HeldPost implements HeldRequest {
+  #lane: Lane | undefined;
+  readonly #events: { taken(): void; dropped(lane: Lane): void };
+
+  constructor(lane: Lane, events: { taken(): void; dropped(lane: Lane): void }) {
+    this.#lane = lane;
+    this.#events = events;
+  }
+
+  /** The lane that holds it; undefined when it was given up meanwhile. */
+  take(): Lane | undefined {
+    const lane = this.#lane;
+    this.#lane = undefined;
+    this.#events.taken();
+    return lane;
+  }
+
+  drop(): void {
+    const lane = this.take();
+    lane?.drop();
+    if (lane !== undefined) this.#events.dropped(lane);
   }
 }
 
@@ -77,7 +138,15 @@ export class FluentdSink implements Sink {
     this.#url = options.url;
   }
 
-  send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
-    return this.#lanes.post(this.#url, events, signal);
+  send(
+    events: readonly AuditEvent[],
+    signal: AbortSignal,
+    held?: HeldPost,
+  ): Promise<Delivery> {
+    return this.#lanes.post(this.#url, events, signal, held);
+  }
+
+  hold(events: readonly AuditEvent[]): HeldPost | undefined {
+    return this.#lanes.hold(this.#url, events);
   }
 }

@@ -6,6 +6,7 @@ import type { FindHttpProxy, HttpProxy } from "../core/http_proxy.ts";
 import { toHttpClientProxy } from "../tls/http_client_proxy.ts";
 import { probeBodySize } from "./body_size_probe.ts";
 import { destinationOf } from "./destination.ts";
+import { HeldBody } from "./held_body.ts";
 import { classifyNetworkError, describeNetworkError } from "./network_fault.ts";
 import { RequestBody } from "./request.ts";
 import { classifyResponse } from "./response.ts";
@@ -36,6 +37,20 @@ const IDLE_MS = 5000;
 const MAX_ANSWER_BYTES = 4096;
 /** A smaller body is sent before anyone can break the connection over its size. */
 const MIN_LARGE_BYTES = 32 * 1024;
+/** A smaller body is copied, and sent as fast as the end of one that is held. */
+const MIN_HELD_BYTES = 256 * 1024;
+
+/** A request that is on its way but for its end. */
+interface Held {
+  readonly url: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly body: HeldBody;
+  readonly response: Promise<Response>;
+  readonly sinceMs: number;
+  /** Whether it has ended, in whatever way, before its end was sent. */
+  isOver: boolean;
+  giveUp(reason?: unknown): void;
+}
 
 /**
  * One connection to the receiver, used for one request at a time.
@@ -47,7 +62,7 @@ const MIN_LARGE_BYTES = 32 * 1024;
  */
 export class Lane implements Disposable {
   readonly #options: LaneOptions;
-  readonly #body = new RequestBody();
+  #body = new RequestBody();
   #tls: ReceiverTls;
   #client: Deno.HttpClient | undefined;
   /** The certificates that the client was made with; others may have come while it is in use. */
@@ -55,6 +70,7 @@ export class Lane implements Disposable {
   /** The host that the client was made for; another may lie behind a proxy, or before it. */
   #clientOrigin: string | undefined;
   #isPosting = false;
+  #held: Held | undefined;
   #lastUsedMs = 0;
 
   constructor(options: LaneOptions) {
@@ -73,28 +89,75 @@ export class Lane implements Disposable {
     if (!this.#isPosting) this.#discardClient();
   }
 
-  /** Posts events. A connection that was closed while it lay idle is replaced without a word. */
+  /**
+   * Sends all of a request but its end, which waits for `post` of the same events; the receiver can
+   * take nothing of it before. Until then or until `drop` the lane is in use. False when there is
+   * nothing to be won, and nothing was done.
+   */
+  hold(url: string, events: readonly AuditEvent[]): boolean {
+    const bytes = this.#body.build(events);
+    if (bytes.length < MIN_HELD_BYTES) return false;
+    this.#discardIdleClient();
+    this.#isPosting = true;
+    const body = new HeldBody(bytes);
+    const controller = new AbortController();
+    const response = this.#fetch(url, body, controller.signal);
+    const held: Held = {
+      url,
+      bytes,
+      body,
+      response,
+      sinceMs: this.#options.clock.monotonicMs(),
+      isOver: false,
+      giveUp: (reason) => controller.abort(reason),
+    };
+    const over = () => void (held.isOver = true);
+    response.then(over, over);
+    this.#held = held;
+    return true;
+  }
+
+  /** Gives up the request that is held; its connection goes with it. */
+  drop(): void {
+    this.#held?.giveUp("dropped");
+    this.#held = undefined;
+    this.#isPosting = false;
+    this.#discardClient();
+    this.#body = new RequestBody();
+  }
+
+  /**
+   * Posts events; where they are held, only what is left of their request. A connection that was closed
+   * while it lay idle is replaced without a word.
+   */
   async post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
     this.#isPosting = true;
+    let isDelivered = false;
     try {
-      return await this.#post(url, events, signal);
+      const delivery = await this.#post(url, events, signal);
+      isDelivered = delivery.kind === "delivered";
+      return delivery;
     } finally {
       this.#isPosting = false;
+      // The runtime may still be reading what it could not send.
+      if (!isDelivered) this.#body = new RequestBody();
       if (this.#clientTls !== this.#tls) this.#discardClient();
     }
   }
 
   [Symbol.dispose](): void {
-    this.#discardClient();
+    this.drop();
   }
 
   async #post(url: string, events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
-    const body = this.#body.build(events);
-    const idleMs = this.#options.clock.monotonicMs() - this.#lastUsedMs;
-    if (idleMs >= IDLE_MS) this.#discardClient();
+    const held = this.#takeHeld();
+    if (held === undefined) this.#discardIdleClient();
+    const body = held?.bytes ?? this.#body.build(events);
     const isReused = this.#client !== undefined;
     try {
-      return await this.#exchange(url, body, signal);
+      return held === undefined
+        ? await this.#exchange(url, body, signal)
+        : await this.#finish(held, signal);
     } catch (error) {
       this.#discardClient();
       signal.throwIfAborted();
@@ -110,6 +173,19 @@ export class Lane implements Disposable {
       signal.throwIfAborted();
       return await this.#explain(error, { url, body, signal });
     }
+  }
+
+  /** The request that is held, unless it broke off, was answered too early, or waited for too long. */
+  #takeHeld(): Held | undefined {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) return undefined;
+    const heldMs = this.#options.clock.monotonicMs() - held.sinceMs;
+    if (!held.isOver && heldMs < IDLE_MS) return held;
+    held.giveUp("too late");
+    this.#discardClient();
+    this.#body = new RequestBody();
+    return undefined;
   }
 
   /** A receiver that finds a body too large may break the connection before its word is heard. */
@@ -130,23 +206,46 @@ export class Lane implements Disposable {
 
   async #exchange(
     url: string,
-    body: Uint8Array<ArrayBuffer>,
+    bytes: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<Delivery> {
-    const { timeoutMs, userAgent, clock } = this.#options;
+    const { timeoutMs } = this.#options;
+    const body = bytes.length < MIN_HELD_BYTES ? bytes : HeldBody.released(bytes);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    return await this.#readAnswer(await this.#fetch(url, body, limit));
+  }
+
+  /** Sends the end of a request that is held. */
+  async #finish({ body, giveUp, response }: Held, signal: AbortSignal): Promise<Delivery> {
+    signal.throwIfAborted();
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
+    const onAbort = () => giveUp(limit.reason);
+    limit.addEventListener("abort", onAbort);
+    try {
+      body.release();
+      return await this.#readAnswer(await response);
+    } finally {
+      limit.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #fetch(url: string, body: BodyInit, signal: AbortSignal): Promise<Response> {
     const { origin } = new URL(url);
     if (this.#clientOrigin !== origin) this.#discardClient();
     const client = this.#client ??= this.#createClient(origin);
-    const response = await fetch(url, {
+    return await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json", "user-agent": userAgent },
+      headers: { "content-type": "application/json", "user-agent": this.#options.userAgent },
       body,
       client,
       redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
     });
+  }
+
+  async #readAnswer(response: Response): Promise<Delivery> {
     const text = await readBeginning(response);
-    this.#lastUsedMs = clock.monotonicMs();
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
     const { status, headers } = response;
     if (text === undefined || headers.get("connection")?.toLowerCase() === "close") {
       this.#discardClient();
@@ -173,6 +272,11 @@ export class Lane implements Disposable {
       poolMaxIdlePerHost: 1,
       http2: false,
     });
+  }
+
+  #discardIdleClient(): void {
+    const idleMs = this.#options.clock.monotonicMs() - this.#lastUsedMs;
+    if (idleMs >= IDLE_MS) this.#discardClient();
   }
 
   #discardClient(): void {

@@ -5,6 +5,7 @@ import type { Position } from "../core/position.ts";
 import type { Tracer } from "../core/tracer.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { Committer } from "./committer.ts";
+import { BatchesAhead } from "./batches_ahead.ts";
 import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
 import { type Batch, PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
@@ -126,9 +127,10 @@ async function sendBatches(
   trace: StreamTrace,
   options: ForwardOptions,
 ): Promise<StreamEnd | undefined> {
-  const { leavesEnd = false, meter, observer, onOpened, sink, stop, stream } = options;
+  const { leavesEnd = false, meter, observer, onOpened, stop, stream } = options;
   const findOpened = options.findOpened ?? (() => []);
-  const delivery = new BatchDelivery({ ...options, streamId: stream.id });
+  using batches = new BatchesAhead(queue, options.sink);
+  const delivery = new BatchDelivery({ ...options, sink: batches, streamId: stream.id });
   const committer = new Committer({
     ...options,
     streamId: stream.id,
@@ -138,7 +140,7 @@ async function sendBatches(
   const leftOpen: StreamPosition[] = [];
   try {
     while (!stop.aborted) {
-      let batch: Batch | undefined = await queue.take(sink.limits);
+      let batch: Batch | undefined = await batches.take();
       if (batch === undefined) break;
       meter?.queued(stream.id, queue.waiting);
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
@@ -146,7 +148,7 @@ async function sendBatches(
       const opened = [...findOpened(batch.events)];
       let earlierCount = 0;
       const takeMore = (): MoreEvents => {
-        const next = queue.takeNow(sink.limits);
+        const next = batches.takeNow();
         if (next === undefined) return queue.isDrained ? "ended" : "waiting";
         earlierCount += batch!.events.length;
         batch = next;
@@ -158,7 +160,7 @@ async function sendBatches(
       try {
         const { events, backlog } = batch;
         await span.within(() => delivery.deliver(events, backlog, takeMore));
-        if (leavesEnd && queue.isAtEnd) leftOpen.push(...opened);
+        if (leavesEnd && batches.isAtEnd) leftOpen.push(...opened);
         else await span.within(() => committer.commit(position, opened));
       } catch (error) {
         span.fail(error instanceof Fault ? error.kind : "aborted");
@@ -181,7 +183,7 @@ async function sendBatches(
   } finally {
     await committer.settled();
   }
-  if (!leavesEnd || !queue.isAtEnd) return undefined;
+  if (!leavesEnd || !batches.isAtEnd) return undefined;
   return {
     open: leftOpen,
     stored: () => {

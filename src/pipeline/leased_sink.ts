@@ -15,9 +15,10 @@ export interface Lease {
 export function leasedSink(sink: Sink, lease: Lease): Sink {
   return {
     limits: sink.limits,
-    send(events, signal) {
+    send(events, signal, held) {
       if (!lease.isHeld) return Promise.reject(lease.lost.reason);
-      return sink.send(events, signal);
+      return sink.send(events, signal, held);
     },
+    hold: (events) => sink.hold?.(events),
   };
 }

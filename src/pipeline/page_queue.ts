@@ -17,6 +17,11 @@ export interface Batch {
   readonly pages: readonly Page[];
   /** Where to resume after the first `count` of the events; undefined for none. */
   positionAfter(count: number): Position | undefined;
+  /**
+   * Gives its memory back: it is delivered or in quarantine, and nobody looks at its events any more.
+   * Batches are released in their order.
+   */
+  release(): void;
 }
 
 interface QueuedPage {
@@ -40,12 +45,13 @@ export class PageQueue implements Disposable {
   readonly #budget: ByteBudget | undefined;
   #pages: QueuedPage[] = [];
   #bytes = 0;
-  /** Of pages that were taken whole since the last batch: they are on their way to the receiver. */
+  /** Of pages that were taken whole by batches on their way to the receiver. */
   #takenBytes = 0;
   #events = 0;
   #end: { readonly error?: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeSender: (() => void) | undefined;
+  #full: { readonly limits: BatchLimits; readonly tell: () => void } | undefined;
 
   constructor(
     options: {
@@ -77,6 +83,7 @@ export class PageQueue implements Disposable {
     this.#budget?.take(bytes);
     this.#events += wanted.length;
     this.#wakeSender?.();
+    this.#tellWhenFull();
     while (!this.#wantsMore && this.#end === undefined) {
       const room = Promise.withResolvers<void>();
       this.#wakeReader = room.resolve;
@@ -91,6 +98,7 @@ export class PageQueue implements Disposable {
     this.#end ??= error === undefined ? {} : { error };
     this.#wakeSender?.();
     this.#wakeReader?.();
+    this.#tellWhenFull();
   }
 
   /** Whether no more pages will come and none waits. */
@@ -120,6 +128,24 @@ export class PageQueue implements Disposable {
     }
   }
 
+  /**
+   * Calls `tell` once, as soon as so much waits that the next batch would not grow by more of it; with
+   * undefined, nobody is told any more.
+   */
+  onFull(limits: BatchLimits, tell: (() => void) | undefined): void {
+    this.#full = tell && { limits, tell };
+    this.#tellWhenFull();
+  }
+
+  #tellWhenFull(): void {
+    if (this.#full === undefined || this.#pages.length === 0) return;
+    const { limits, tell } = this.#full;
+    const isFull = this.#events >= limits.maxEvents || this.#bytes >= limits.maxBytes;
+    if (!isFull && this.#end === undefined) return;
+    this.#full = undefined;
+    tell();
+  }
+
   /** Gives back what the budget still counts for it. */
   [Symbol.dispose](): void {
     this.#budget?.giveBack(this.#bytes + this.#takenBytes);
@@ -134,10 +160,10 @@ export class PageQueue implements Disposable {
 
   /** Takes the next batch if a page waits. */
   takeNow(limits: BatchLimits): Batch | undefined {
-    this.#budget?.giveBack(this.#takenBytes);
-    this.#takenBytes = 0;
     const events: AuditEvent[] = [];
     let bytes = 0;
+    let takenBytes = 0;
+    const takenWhole: Page[] = [];
     let filteredCount = 0;
     let backlog = true;
     let position: Position | undefined;
@@ -163,11 +189,13 @@ export class PageQueue implements Disposable {
       backlog = page.backlog;
       filteredCount += page.events.length - wanted.length;
       this.#bytes -= queued.bytes;
-      this.#takenBytes += queued.bytes;
+      takenBytes += queued.bytes;
+      takenWhole.push(page);
       this.#pages.shift();
     }
     if (position === undefined) return undefined;
     this.#events -= events.length;
+    this.#takenBytes += takenBytes;
     if (this.#wantsMore) this.#wakeReader?.();
     return {
       events,
@@ -176,6 +204,12 @@ export class PageQueue implements Disposable {
       filteredCount,
       pages: parts.map(({ page }) => page),
       positionAfter: (count) => positionAfter(parts, count),
+      release: () => {
+        this.#budget?.giveBack(takenBytes);
+        this.#takenBytes -= takenBytes;
+        takenBytes = 0;
+        for (const page of takenWhole.splice(0)) page.release?.();
+      },
     };
   }
 }

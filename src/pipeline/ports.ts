@@ -13,6 +13,8 @@ export interface Page {
   readonly position: Position;
   /** Resumes after `events[index]`. */
   positionAfter(index: number): Position;
+  /** Gives back the memory of the payloads, once nobody looks at them any more; called in order. */
+  release?(): void;
   /** More is known to follow at once: the stream is catching up, not waiting for news. */
   readonly backlog: boolean;
   /** When it was asked for, on the wall clock; when the page before was done where that is the same. */
@@ -38,11 +40,26 @@ export interface EventStream {
  * Where events go. `send` posts them as one request, in their order, and says what became of it; it
  * never throws for what a receiver does. When `signal` is aborted the request is given up and
  * `signal.reason` thrown: the receiver may or may not have taken it.
+ *
+ * `hold` gets the request for events ready that will be sent next, so that `send`, called with the same
+ * events and what `hold` returned, has only its end to send. The receiver can take nothing of it before.
  */
 export interface Sink {
   /** Most events and most bytes of payload that one request should hold; one event may be larger. */
   readonly limits: BatchLimits;
-  send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery>;
+  send(
+    events: readonly AuditEvent[],
+    signal: AbortSignal,
+    held?: HeldRequest,
+  ): Promise<Delivery>;
+  /** Undefined when nothing can be done ahead, or nothing would be won. */
+  hold?(events: readonly AuditEvent[]): HeldRequest | undefined;
+}
+
+/** A request of which only the end is still to be sent. Its sink may give it up at any time. */
+export interface HeldRequest {
+  /** Gives it up, unless it was sent. */
+  drop(): void;
 }
 
 /** How much goes into one request. */

@@ -9,7 +9,7 @@ import type { AuditLogClient } from "./audit_log_client.ts";
 import type { ExportedEvent } from "./event_messages.ts";
 import { CallCutError } from "./grpc_call.ts";
 import type { DoneEvent } from "./log_position.ts";
-import { StructJsonWriter } from "./struct_json.ts";
+import { PageMemory } from "./page_memory.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
 /** Which chunk is read, and how. */
@@ -38,7 +38,7 @@ const MAX_CURSOR = 4096;
 export class ChunkStream implements EventStream {
   readonly id: string;
   readonly #options: ChunkStreamOptions;
-  readonly #writer = new StructJsonWriter();
+  readonly #memory = new PageMemory();
 
   constructor(options: ChunkStreamOptions) {
     this.id = `chunk/${options.date}/${options.chunk}`;
@@ -66,7 +66,7 @@ export class ChunkStream implements EventStream {
           }
           cursor = message.cursor;
           if (message.event !== undefined) {
-            const event = toAuditEvent(message.event, this.#writer);
+            const event = toAuditEvent(message.event, this.#memory.writer);
             if (lap.isDone(cursor, event.id)) {
               onPassedOver(
                 `Cannot ${purpose} to its end: the server gives the same events again and again. ` +
@@ -81,17 +81,19 @@ export class ChunkStream implements EventStream {
             }
           }
           if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
-          yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+          yield { ...this.#toPage(events, cursors, cursor), backlog: !isLive() };
           [events, cursors, bytes, pageStart] = [[], [], 0, cursor];
         }
       }
     } catch (error) {
       // What came before is forwarded: a chunk that breaks at the same place each time still moves.
       const hasMoved = events.length > 0 || cursor !== pageStart;
-      if (hasMoved && !signal.aborted) yield { ...toPage(events, cursors, cursor), backlog: true };
+      if (hasMoved && !signal.aborted) {
+        yield { ...this.#toPage(events, cursors, cursor), backlog: true };
+      }
       throw error;
     }
-    yield { ...toPage(events, cursors, cursor), backlog: !isLive() };
+    yield { ...this.#toPage(events, cursors, cursor), backlog: !isLive() };
   }
 
   /** Reads what comes after a cursor, in several calls where one is not read for too long. */
@@ -154,6 +156,19 @@ export class ChunkStream implements EventStream {
         ),
     });
   }
+
+  #toPage(
+    events: readonly AuditEvent[],
+    cursors: readonly string[],
+    cursor: string,
+  ): Omit<Page, "backlog"> {
+    return {
+      events,
+      position: { version: 1, cursor },
+      positionAfter: (index) => ({ version: 1, cursor: cursors[index]! }),
+      release: this.#memory.endPage(),
+    };
+  }
 }
 
 /**
@@ -176,16 +191,4 @@ class LapCheck {
     }
     return false;
   }
-}
-
-function toPage(
-  events: readonly AuditEvent[],
-  cursors: readonly string[],
-  cursor: string,
-): Omit<Page, "backlog"> {
-  return {
-    events,
-    position: { version: 1, cursor },
-    positionAfter: (index) => ({ version: 1, cursor: cursors[index]! }),
-  };
 }

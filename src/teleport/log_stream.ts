@@ -17,7 +17,7 @@ import {
 } from "./log_position.ts";
 import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
 import { LogStall, type LogStallOptions } from "./log_stall.ts";
-import { StructJsonWriter } from "./struct_json.ts";
+import { PageMemory } from "./page_memory.ts";
 
 /** How the audit log is read. */
 export interface LogStreamOptions extends LogStallOptions {
@@ -87,7 +87,7 @@ const MAX_TURNED = 20_000;
 export class LogStream implements EventStream {
   readonly id = "log";
   readonly #options: LogStreamOptions;
-  readonly #writer = new StructJsonWriter();
+  readonly #memory = new PageMemory();
   readonly #stall: LogStall;
   #pageSize: number;
   /** When the server was asked last, on the wall clock. */
@@ -182,7 +182,7 @@ export class LogStream implements EventStream {
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
-      const given = toAuditEvents(answer, this.#writer);
+      const given = toAuditEvents(answer, this.#memory.writer);
       this.#noteTimes(given);
       const events = isRepeated(given, position, cursor)
         ? []
@@ -267,7 +267,7 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): Promise<AuditEvent | undefined> {
     const answer = await this.#query({ startMs, endMs, order, cursor: "", limit: 1 }, signal);
-    return toAuditEvents(answer, this.#writer)[0];
+    return toAuditEvents(answer, this.#memory.writer)[0];
   }
 
   /**
@@ -289,7 +289,7 @@ export class LogStream implements EventStream {
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "newest-first" }, signal);
-      const given = toAuditEvents(answer, this.#writer);
+      const given = toAuditEvents(answer, this.#memory.writer);
       const fresh = given.filter((event) => !isDone(event));
       for (const event of fresh) events.set(event.id, event);
       this.#lastGivenMs ??= given[0]?.timeMs;
@@ -324,6 +324,7 @@ export class LogStream implements EventStream {
       },
       positionAfter: (index) =>
         encodeLogPosition(afterEvents(base, events.slice(0, index + 1), range)),
+      release: this.#memory.endPage(),
     };
   }
 

@@ -12,7 +12,7 @@ import type { AuditLogClient } from "./audit_log_client.ts";
 import { toAuditEvent } from "./audit_event.ts";
 import type { EventMessage } from "./event_messages.ts";
 import { CallCutError } from "./grpc_call.ts";
-import { StructJsonWriter } from "./struct_json.ts";
+import { PageMemory } from "./page_memory.ts";
 import { readWatchedStream } from "./watched_stream.ts";
 
 /** Which recording is read, and how. */
@@ -40,7 +40,7 @@ const MAX_EVENTS = 20_000_000;
 export class SessionStream implements EventStream {
   readonly id: string;
   readonly #options: SessionStreamOptions;
-  readonly #writer = new StructJsonWriter();
+  readonly #memory = new PageMemory();
 
   constructor(options: SessionStreamOptions) {
     this.id = `session/${options.sessionId}`;
@@ -61,10 +61,10 @@ export class SessionStream implements EventStream {
           const isFull = events.length >= PAGE_EVENTS || bytes >= PAGE_BYTES;
           const isOverfull = events.length >= MAX_PAGE_EVENTS || bytes >= MAX_PAGE_BYTES;
           if (isOverfull || isFull && index !== indexes.at(-1)) {
-            yield toPage(start, events, [...indexes, index]);
+            yield this.#toPage(start, events, [...indexes, index]);
             [events, indexes, bytes] = [[], [], 0];
           }
-          const event = toAuditEvent(message, this.#writer);
+          const event = toAuditEvent(message, this.#memory.writer);
           events.push(event);
           indexes.push(index);
           bytes += event.json.length;
@@ -80,10 +80,10 @@ export class SessionStream implements EventStream {
       // What came before is forwarded, but for the last index, of which more may be to come: a
       // recording that breaks at the same place each time arrives up to there.
       const count = indexes.indexOf(indexes.at(-1)!);
-      if (count > 0 && !signal.aborted) yield toPage(start, events.slice(0, count), indexes);
+      if (count > 0 && !signal.aborted) yield this.#toPage(start, events.slice(0, count), indexes);
       throw error;
     }
-    yield toPage(start, events, indexes);
+    yield this.#toPage(start, events, indexes);
   }
 
   /** Reads events from an index on, in several calls where one is not read for too long. */
@@ -134,18 +134,20 @@ export class SessionStream implements EventStream {
         ),
     });
   }
-}
 
-/** `indexes` are those of the events, and the next one where it is known. */
-function toPage(
-  start: SessionPosition,
-  events: readonly AuditEvent[],
-  indexes: readonly number[],
-): Page {
-  const positionAfter = (at: number) => {
-    const index = indexes[at] ?? start.index - 1;
-    const isShared = indexes[at + 1] === index;
-    return encodeSessionPosition({ ...start, attempts: 0, index: isShared ? index : index + 1 });
-  };
-  return { events, backlog: true, positionAfter, position: positionAfter(events.length - 1) };
+  /** `indexes` are those of the events, and the next one where it is known. */
+  #toPage(
+    start: SessionPosition,
+    events: readonly AuditEvent[],
+    indexes: readonly number[],
+  ): Page {
+    const positionAfter = (at: number) => {
+      const index = indexes[at] ?? start.index - 1;
+      const isShared = indexes[at + 1] === index;
+      return encodeSessionPosition({ ...start, attempts: 0, index: isShared ? index : index + 1 });
+    };
+    const position = positionAfter(events.length - 1);
+    const release = this.#memory.endPage();
+    return { events, backlog: true, positionAfter, position, release };
+  }
 }

@@ -50,6 +50,12 @@ export class StructJsonWriter {
   #outView = new DataView(this.#out.buffer);
   #start = 0;
   #len = 0;
+  readonly #onFull: ((piece: Uint8Array) => void) | undefined;
+
+  /** `onFull` is given each piece of memory that is written to no more. */
+  constructor(onFull?: (piece: Uint8Array) => void) {
+    this.#onFull = onFull;
+  }
 
   /** Writes one Struct. @throws {StructError} */
   write(struct: Uint8Array): Uint8Array {
@@ -318,6 +324,7 @@ export class StructJsonWriter {
     const written = this.#len - this.#start;
     const out = new Uint8Array(Math.max(CHUNK_BYTES, (written + bytes) * 2));
     out.set(this.#out.subarray(this.#start, this.#len));
+    this.#onFull?.(this.#out);
     this.#out = out;
     this.#outView = new DataView(out.buffer);
     this.#start = 0;

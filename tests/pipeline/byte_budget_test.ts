@@ -25,10 +25,10 @@ Deno.test("ByteBudget holds the reading of one stream back while others hold wha
   await first.push(PAGE);
   const pushing = second.push(PAGE);
   assert.equal(await isSettled(pushing), false);
-  first.takeNow(LIMITS);
+  const batch = first.takeNow(LIMITS);
   // On its way to the receiver, and so still held.
   assert.equal(await isSettled(pushing), false);
-  first.takeNow(LIMITS);
+  batch!.release();
   assert.equal(await isSettled(pushing), true);
 });
 

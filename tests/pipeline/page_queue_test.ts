@@ -121,3 +121,52 @@ Deno.test("Batch.positionAfter() resumes after any of its events, across pages a
   const rest = await queue.take(LIMITS);
   assert.deepEqual(rest?.positionAfter(1), { at: 5 });
 });
+
+Deno.test("PageQueue.onFull() tells once when a whole batch waits, or all that is left of the stream", async () => {
+  const queue = openQueue();
+  let told = 0;
+  const tell = () => void told++;
+  await queue.push(makePage(makeEvents(4), 0));
+  queue.onFull(LIMITS, tell);
+  assert.equal(told, 0);
+  await queue.push(makePage(makeEvents(1, 4), 4));
+  await queue.push(makePage(makeEvents(1, 5), 5));
+  assert.equal(told, 1);
+  queue.takeNow(LIMITS);
+  queue.onFull(LIMITS, tell);
+  assert.equal(told, 1);
+  queue.end();
+  assert.equal(told, 2);
+  queue.takeNow(LIMITS);
+  queue.onFull(LIMITS, tell);
+  assert.equal(told, 2);
+});
+
+Deno.test("PageQueue.onFull() counts bytes as well, and takes back what it was told", async () => {
+  const queue = openQueue();
+  let told = 0;
+  queue.onFull(LIMITS, () => void told++);
+  queue.onFull(LIMITS, undefined);
+  await queue.push(makePage([makeEvent("large", { bytes: 10_000 })], 0));
+  assert.equal(told, 0);
+  queue.onFull(LIMITS, () => void told++);
+  assert.equal(told, 1);
+});
+
+Deno.test("Batch.release() releases the pages that end with it, once, and none of which a part is left", async () => {
+  const queue = openQueue();
+  const released: number[] = [];
+  for (const [at, count] of [3, 4, 2].entries()) {
+    await queue.push({
+      ...makePage(makeEvents(count), 0),
+      release: () => void released.push(at),
+    });
+  }
+  const [first, second] = [queue.takeNow(LIMITS), queue.takeNow(LIMITS)];
+  assert.deepEqual(released, []);
+  first!.release();
+  first!.release();
+  assert.deepEqual(released, [0]);
+  second!.release();
+  assert.deepEqual(released, [0, 1, 2]);
+});

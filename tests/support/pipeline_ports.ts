@@ -7,6 +7,7 @@ import type {
   BatchLimits,
   Commit,
   EventStream,
+  HeldRequest,
   Page,
   PipelineObserver,
   PositionStore,
@@ -64,10 +65,17 @@ export class CountingStream implements EventStream {
       const failure = failAt.findIndex((failure) => failure.at <= at);
       if (failure !== -1) throw failAt.splice(failure, 1)[0]!.fault;
       const events = makeEvents(Math.min(pageSize, count - at), at);
-      yield makePage(events, at, at + events.length < count);
+      const page = makePage(events, at, at + events.length < count);
+      yield { ...page, release: () => events.forEach(({ json }) => json.fill(0)) };
       at += events.length;
     }
   }
+}
+
+/** Fails when the memory of an event was given back before its time. */
+function requirePayloads(events: readonly AuditEvent[]): void {
+  const empty = events.find(({ defect, json }) => defect === undefined && json[0] !== 0x7b);
+  if (empty !== undefined) throw new Error(`Event '${empty.id}' has lost its payload`);
 }
 
 /** What a receiver of a test does with a request. */
@@ -92,6 +100,7 @@ export class ScriptedSink implements Sink {
 
   async send(events: readonly AuditEvent[], signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
+    requirePayloads(events);
     this.requests.push(events.length);
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
     try {
@@ -104,6 +113,29 @@ export class ScriptedSink implements Sink {
   }
 }
 
+/** A scripted receiver whose requests can be held, and that remembers what became of that. */
+export class HoldingSink extends ScriptedSink {
+  /** First ids of what was held, of what of that was sent, and of what was dropped. */
+  readonly held: string[] = [];
+  readonly sent: string[] = [];
+  readonly dropped: string[] = [];
+
+  override async send(
+    events: readonly AuditEvent[],
+    signal: AbortSignal,
+    held?: HeldRequest,
+  ): Promise<Delivery> {
+    if (held !== undefined) this.sent.push(events[0]!.id);
+    return await super.send(events, signal);
+  }
+
+  hold(events: readonly AuditEvent[]): HeldRequest {
+    const { id } = events[0]!;
+    this.held.push(id);
+    return { drop: () => this.dropped.push(id) };
+  }
+}
+
 /** Quarantine that keeps what it gets and fails as often as it is told to. */
 export class MemoryQuarantine implements Quarantine {
   readonly rejected: RejectedEvent[] = [];
@@ -111,6 +143,7 @@ export class MemoryQuarantine implements Quarantine {
 
   put(rejected: RejectedEvent): Promise<void> {
     if (this.failures-- > 0) return Promise.reject(new Fault("state", "Disk is full"));
+    requirePayloads([rejected.event]);
     this.rejected.push(rejected);
     return Promise.resolve();
   }

@@ -23,9 +23,13 @@ export interface RawReceiver extends AsyncDisposable {
   readonly heads: readonly string[];
 }
 
-/** Starts a receiver that does `answer` for each request. */
+/**
+ * Starts a receiver that does `answer` for each request; for the first `answeredEarly` of them as soon
+ * as their heads have come.
+ */
 export async function startRawReceiver(
   answer: (exchange: RawExchange, index: number) => Promise<void> | void,
+  { answeredEarly = 0 }: { readonly answeredEarly?: number } = {},
 ): Promise<RawReceiver> {
   const { server } = await fluentdCertificates();
   const listener = Deno.listenTls({
@@ -43,7 +47,8 @@ export async function startRawReceiver(
   };
   const serve = async (connection: Deno.TlsConn, connectionId: number) => {
     const reader = new RequestReader(connection);
-    for (let head = await reader.next(); head !== undefined; head = await reader.next()) {
+    const next = () => reader.next(heads.length < answeredEarly);
+    for (let head = await next(); head !== undefined; head = await next()) {
       heads.push(head);
       await answer({
         connectionId,
@@ -88,14 +93,14 @@ class RequestReader {
   }
 
   /** Head of the next request, when its body is read too; undefined when the client has closed. */
-  async next(): Promise<string | undefined> {
+  async next(headAlone: boolean): Promise<string | undefined> {
     const buffer = new Uint8Array(64 * 1024);
     const decoder = new TextDecoder("latin1");
     for (;;) {
       const end = this.#text.indexOf("\r\n\r\n") + 4;
       if (end >= 4) {
         const head = this.#text.slice(0, end);
-        const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+        const length = headAlone ? 0 : Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
         if (this.#text.length >= end + length) {
           this.#text = this.#text.slice(end + length);
           return head;
