@@ -11,10 +11,11 @@ export class FluentdLanes implements Disposable {
   readonly #free: Lane[] = [];
   /** Requests that are held, the oldest first. */
   readonly #held = new Set<HeldPost>();
+  #mayHold = true;
   readonly #waiting: ((lane: Lane) => void)[] = [];
 
   constructor(options: LaneOptions & { readonly maxLanes: number }) {
-    this.#options = options;
+    this.#options = { ...options, onLate: () => this.#doWithOne() };
     this.#maxLanes = options.maxLanes;
   }
 
@@ -36,7 +37,7 @@ export class FluentdLanes implements Disposable {
 
   /** Begins the request for events on a lane that nobody else wants, and holds back its end. */
   hold(url: string, events: readonly AuditEvent[]): HeldPost | undefined {
-    const lane = this.#findFree();
+    const lane = this.#mayHold ? this.#findFree() : undefined;
     if (lane === undefined) return undefined;
     if (!lane.hold(url, events)) {
       this.#giveBack(lane);
@@ -90,6 +91,16 @@ export class FluentdLanes implements Disposable {
       signal.addEventListener("abort", giveUp, { once: true });
       this.#waiting.push(take);
     });
+  }
+
+  /**
+   * A receiver may serve one connection at a time, and wait for what comes over one on which nothing
+   * will come: a request that is held, or none. It gets an end of both.
+   */
+  #doWithOne(): void {
+    this.#mayHold = false;
+    for (const held of [...this.#held]) held.drop();
+    for (const lane of this.#free) lane.drop();
   }
 
   #giveBack(lane: Lane): void {

@@ -29,6 +29,8 @@ export interface LaneOptions {
   readonly logger: Logger;
   /** Says by which HTTP proxy a destination is reached. @default {by none} */
   readonly findHttpProxy?: FindHttpProxy;
+  /** Told when no answer came in time. */
+  readonly onLate?: () => void;
 }
 
 /** Below Fluentd's keepalive_timeout of 10 s, so that its side is not the one to close. */
@@ -193,6 +195,7 @@ export class Lane implements Disposable {
     error: unknown,
     { url, body, signal }: { url: string; body: Uint8Array; signal: AbortSignal },
   ): Promise<Delivery> {
+    if (isTimeout(error)) this.#options.onLate?.();
     const delivery = classifyNetworkError(error, this.#findHttpProxy(url));
     if (delivery.kind !== "retry" || isTimeout(error) || body.length < MIN_LARGE_BYTES) {
       return delivery;

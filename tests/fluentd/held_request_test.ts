@@ -4,12 +4,14 @@ import { FluentdLanes, FluentdSink } from "../../src/fluentd/fluentd_sink.ts";
 import { fluentdCertificates } from "../support/certificates.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type FakeReceiver, startFakeReceiver } from "../support/fake_receiver.ts";
+import { Gate } from "../support/gate.ts";
 import { makeEvent } from "../support/pipeline_ports.ts";
 import { startRawReceiver } from "../support/raw_receiver.ts";
 import { RecordingLogger } from "../support/recording_logger.ts";
 
 const NEVER = new AbortController().signal;
 const DELIVERED = { kind: "delivered" };
+const LATE = { kind: "retry", reason: "no answer in time" };
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /** Events of a request that is large enough to be held. */
@@ -163,7 +165,7 @@ Deno.test("FluentdSink.send() says retry when a request that was held is not ans
   const held = opened.sink.hold(events);
   await receiver.waitForRequests(1);
   const delivery = await opened.sink.send(events, NEVER, held);
-  assert.deepEqual(delivery, { kind: "retry", reason: "no answer in time" });
+  assert.deepEqual(delivery, LATE);
   await receiver.waitForOpenConnections(0);
 });
 
@@ -209,4 +211,36 @@ Deno.test("FluentdLanes gives up what is held when it is disposed of", async () 
   }
   await receiver.waitForOpenConnections(0);
   assert.deepEqual(receiver.events, []);
+});
+
+Deno.test("FluentdLanes gets on with a receiver that waits for a held request before it serves another connection", async () => {
+  await using receiver = await startRawReceiver((exchange) => exchange.write(OK), {
+    oneAtATime: true,
+  });
+  using opened = await openSink(receiver.url, { timeoutMs: 500 });
+  const events = largeEvents();
+  const held = opened.sink.hold(events);
+  const other = [makeEvent("other")];
+  assert.deepEqual(await opened.sink.send(other, NEVER), LATE);
+  assert.deepEqual(await opened.sink.send(other, NEVER), DELIVERED);
+  assert.deepEqual(await opened.sink.send(events, NEVER, held), DELIVERED);
+  assert.equal(opened.sink.hold(largeEvents(5)), undefined);
+});
+
+Deno.test("FluentdLanes gets on with a receiver that waits for an idle connection before it serves another", async () => {
+  const gate = new Gate();
+  await using receiver = await startRawReceiver(async (exchange) => {
+    await gate.pass();
+    await exchange.write(OK);
+  }, { oneAtATime: true });
+  using opened = await openSink(receiver.url, { timeoutMs: 500 });
+  const sending = opened.sink.send([makeEvent("first")], NEVER);
+  await gate.reached;
+  const events = largeEvents();
+  const held = opened.sink.hold(events);
+  gate.open();
+  assert.deepEqual(await sending, DELIVERED);
+  assert.deepEqual(await opened.sink.send(events, NEVER, held), LATE);
+  assert.deepEqual(await opened.sink.send(events, NEVER), DELIVERED);
+  assert.equal(opened.sink.hold(largeEvents(5)), undefined);
 });

@@ -3,14 +3,17 @@ import { buildEvents, expectedJson } from "../support/events.ts";
 import { startFakePeers } from "../support/fake_peers.ts";
 import { Gate } from "../support/gate.ts";
 import { judge } from "../support/judge.ts";
+import { startRawReceiver } from "../support/raw_receiver.ts";
 import { startProgram } from "../support/program.ts";
 
 /** Events of requests large enough to be held. */
 const COUNT = 4000;
+/** None that leads to a recording. */
+const TYPES = ["user.login", "session.start", "cert.create"];
 
 async function startBacklog(extra: Record<string, string> = {}) {
   return await startFakePeers({
-    events: buildEvents({ count: COUNT, startMs: Date.now() - 3 * 86_400_000 }),
+    events: buildEvents({ count: COUNT, startMs: Date.now() - 3 * 86_400_000, types: TYPES }),
     extra: { "start-time": '"2025-01-01T00:00:00Z"', ...extra },
   });
 }
@@ -66,4 +69,18 @@ Deno.test("with one connection the next request waits for the answer to the one 
   assert.equal((await program.waitForExit()).code, 0);
   assert.equal(receiver.events.length, COUNT);
   assert.equal(receiver.connections, 1);
+});
+
+Deno.test("a receiver that serves one connection at a time gets every event, after one time-out at most", async () => {
+  await using peers = await startBacklog({ "fluentd-timeout": '"1s"' });
+  await using receiver = await startRawReceiver(
+    (exchange) => exchange.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    { oneAtATime: true },
+  );
+  const args = ["start", "--config", peers.config, "--fluentd-url", receiver.url];
+  await using program = startProgram({ args: [...args, "--exit-on-last-event"] });
+  assert.equal((await program.waitForExit()).code, 0);
+  assert.match(program.stderr.at(-1)!, new RegExp(`Stopped.* sent=${COUNT} `));
+  const retries = program.stderr.filter((line) => line.includes("no answer in time"));
+  assert.ok(retries.length <= 1, program.stderr.join("\n"));
 });

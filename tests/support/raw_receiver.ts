@@ -29,7 +29,11 @@ export interface RawReceiver extends AsyncDisposable {
  */
 export async function startRawReceiver(
   answer: (exchange: RawExchange, index: number) => Promise<void> | void,
-  { answeredEarly = 0 }: { readonly answeredEarly?: number } = {},
+  { answeredEarly = 0, oneAtATime = false }: {
+    readonly answeredEarly?: number;
+    /** Whether a connection is served when the one before is closed, and no sooner. */
+    readonly oneAtATime?: boolean;
+  } = {},
 ): Promise<RawReceiver> {
   const { server } = await fluentdCertificates();
   const listener = Deno.listenTls({
@@ -66,6 +70,7 @@ export async function startRawReceiver(
         jobs.delete(job);
       });
       jobs.add(job);
+      if (oneAtATime) await job;
     }
   };
   const accepting = accept();
