@@ -113,25 +113,25 @@ export class FluentdLanes implements Disposable {
 /** A request that is held on a lane. */
 class HeldPost implements HeldRequest {
   #lane: Lane | undefined;
-  readonly #events: { taken(): void; dropped(lane: Lane): void };
+  readonly #owner: { taken(): void; dropped(lane: Lane): void };
 
-  constructor(lane: Lane, events: { taken(): void; dropped(lane: Lane): void }) {
+  constructor(lane: Lane, owner: { taken(): void; dropped(lane: Lane): void }) {
     this.#lane = lane;
-    this.#events = events;
+    this.#owner = owner;
   }
 
   /** The lane that holds it; undefined when it was given up meanwhile. */
   take(): Lane | undefined {
     const lane = this.#lane;
     this.#lane = undefined;
-    this.#events.taken();
+    this.#owner.taken();
     return lane;
   }
 
   drop(): void {
     const lane = this.take();
     lane?.drop();
-    if (lane !== undefined) this.#events.dropped(lane);
+    if (lane !== undefined) this.#owner.dropped(lane);
   }
 }
 

@@ -44,7 +44,6 @@ const MIN_HELD_BYTES = 256 * 1024;
 
 /** A request that is on its way but for its end. */
 interface Held {
-  readonly url: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly body: HeldBody;
   readonly response: Promise<Response>;
@@ -105,7 +104,6 @@ export class Lane implements Disposable {
     const controller = new AbortController();
     const response = this.#fetch(url, body, controller.signal);
     const held: Held = {
-      url,
       bytes,
       body,
       response,
