@@ -1,5 +1,5 @@
-/** What waits at the end of a held body; more than two segments of loopback, see below. */
-export const HELD_BYTES = 128 * 1024;
+/** The least that waits at the end of a held body, see below; what goes before it goes in such pieces. */
+const PIECE_BYTES = 128 * 1024;
 
 /**
  * A body of which all but the last bytes go out at once, and those when `release` is called: until then
@@ -35,13 +35,16 @@ export class HeldBody extends Blob {
   }
 
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const middle = Math.max(this.#bytes.length - HELD_BYTES, 0);
-    const parts = [this.#bytes.subarray(0, middle), this.#bytes.subarray(middle)];
+    const bytes = this.#bytes;
+    let at = 0;
     return new ReadableStream({
       pull: async (controller) => {
-        if (parts.length === 1) await this.#released.promise;
-        controller.enqueue(parts.shift()!);
-        if (parts.length === 0) controller.close();
+        const isLast = at + 2 * PIECE_BYTES > bytes.length;
+        if (isLast) await this.#released.promise;
+        const end = isLast ? bytes.length : at + PIECE_BYTES;
+        controller.enqueue(bytes.subarray(at, end));
+        at = end;
+        if (isLast) controller.close();
       },
     }, { highWaterMark: 0 });
   }
