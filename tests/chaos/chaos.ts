@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { type Outcome, type RunOptions, runSeed } from "./run_seed.ts";
 import { drawSchedule, formatSchedule, type Schedule, type ScheduleOptions } from "./schedule.ts";
 import { kindOf } from "./step.ts";
-import { killInARow, soak } from "./long_schedules.ts";
+import { killInARow, soak, withBacklog } from "./long_schedules.ts";
 import { playReplicas } from "./replicas/play_replicas.ts";
 import { ResourceWatch } from "./resource_watch.ts";
 
@@ -17,6 +17,8 @@ the faults, and judges whether every promise of docs/delivery.md was kept.
   --peer fake|authpeer        the auth server (default: drawn from the seed; authpeer needs AUTHPEER)
   --receiver fake|fluentd     the receiver (default: fake; fluentd needs scripts/setup-peers)
   --mode legacy|bulk          how authpeer gives the log (default: drawn from the seed)
+  --backlog N                 events that are there at the start, for requests of 1,000 (default: drawn
+                              from the seed, some hundred at most)
   --patience N                let everything take N times as long, on a busy machine (default: 1)
   --jobs N                    seeds that are played side by side (default: 1)
   --print                     print the schedules and play nothing
@@ -42,6 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
       peer: { type: "string" },
       receiver: { type: "string" },
       mode: { type: "string" },
+      backlog: { type: "string" },
       patience: { type: "string", default: "1" },
       jobs: { type: "string", default: "1" },
       print: { type: "boolean", default: false },
@@ -57,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
     write(USAGE);
     return 0;
   }
-  const { mode, peer, receiver } = values;
+  const { backlog, mode, peer, receiver } = values;
   const options = {
     ...(mode === undefined ? {} : { mode }),
     ...(peer === undefined ? {} : { peer }),
@@ -79,8 +82,12 @@ async function main(args: readonly string[]): Promise<number> {
       write,
     });
   }
+  const draw = (seed: number) => {
+    const schedule = drawSchedule(seed, options);
+    return backlog === undefined ? schedule : withBacklog(schedule, Number(backlog));
+  };
   if (values.print) {
-    for (const seed of seeds) write(formatSchedule(drawSchedule(seed, options)));
+    for (const seed of seeds) write(formatSchedule(draw(seed)));
     return 0;
   }
   const minutes = values.minutes === undefined ? Infinity : Number(values.minutes);
@@ -89,12 +96,11 @@ async function main(args: readonly string[]): Promise<number> {
     write(missing);
     return 2;
   }
-  const draw = (seed: number) => drawSchedule(seed, options);
   if (values.soak !== undefined) {
     return await playSeeds([seeds[0]!], {
       draw: (seed) => soak(draw(seed), soakMinutes!),
       run: { patience, observer: new ResourceWatch(write) },
-      repeat: `--soak ${soakMinutes}${formatOptions(options)}`,
+      repeat: `--soak ${soakMinutes}${formatOptions({ ...options, backlog })}`,
       keep: values.keep,
     });
   }
@@ -102,14 +108,14 @@ async function main(args: readonly string[]): Promise<number> {
     return await playSeeds([seeds[0]!], {
       draw: (seed) => killInARow(draw(seed), kills!),
       run: { patience },
-      repeat: `--kill-in-a-row ${kills}${formatOptions(options)}`,
+      repeat: `--kill-in-a-row ${kills}${formatOptions({ ...options, backlog })}`,
       keep: values.keep,
     });
   }
   return await playSeeds(seeds, {
     draw,
     run: { patience },
-    repeat: formatOptions(options).trimStart(),
+    repeat: formatOptions({ ...options, backlog }).trimStart(),
     endMs: performance.now() + minutes * 60_000,
     jobs: Number(values.jobs),
     keep: values.keep,
@@ -193,8 +199,10 @@ function formatOutcome(
   return `seed ${seed} ${verdict} ${peer}/${mode} to ${receiver}: ${facts}${problems}`;
 }
 
-function formatOptions({ mode, peer, receiver }: ScheduleOptions): string {
-  return Object.entries({ mode, peer, receiver })
+function formatOptions(
+  { backlog, mode, peer, receiver }: ScheduleOptions & { readonly backlog: string | undefined },
+): string {
+  return Object.entries({ mode, peer, receiver, backlog })
     .map(([name, value]) => value === undefined ? "" : ` --${name} ${value}`)
     .join("");
 }

@@ -4,7 +4,7 @@ import { peerTest, type PeerVariable } from "../support/peer.ts";
 import { runSeed } from "./run_seed.ts";
 import { drawSchedule, formatSchedule, type ScheduleOptions } from "./schedule.ts";
 import { kindOf } from "./step.ts";
-import { killInARow } from "./long_schedules.ts";
+import { killInARow, withBacklog } from "./long_schedules.ts";
 
 /** Other work on a machine of two cores may make everything three times as slow. */
 const PATIENCE = 3;
@@ -25,6 +25,9 @@ const CASES: readonly {
   },
 ];
 
+/** Connections to the receiver break and hang, and the program is killed twice, while it catches up. */
+const HELD_SEED = 3006;
+
 async function play(seed: number, options: ScheduleOptions): Promise<void> {
   const schedule = drawSchedule(seed, options);
   const { output, problems } = await runSeed(schedule, { patience: PATIENCE });
@@ -42,6 +45,17 @@ for (const { needs, options, seeds } of CASES) {
     );
   }
 }
+
+peerTest(
+  "Nothing is lost, changed, out of order or repeated for no reason while the next request is held",
+  { needs: ["AUTHPEER"] },
+  async () => {
+    const options = { peer: "authpeer", mode: "legacy" } as const;
+    const schedule = withBacklog(drawSchedule(HELD_SEED, options), 12_000);
+    const { problems } = await runSeed(schedule, { patience: PATIENCE });
+    assert.deepEqual(problems, [], formatSchedule(schedule));
+  },
+);
 
 Deno.test("kill -9 and restart ten times in a row, from before the start is done, loses nothing", async () => {
   const schedule = killInARow(drawSchedule(drawSeed(), { peer: "fake" }), 10);

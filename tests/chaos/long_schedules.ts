@@ -1,4 +1,4 @@
-/** Schedules that take longer than a seed does: of many kills, or of many faults. */
+/** Schedules that take longer than a seed does: of many kills, of many faults, or of many events. */
 import { createRandom } from "../support/events.ts";
 import { drawSchedule, type Schedule } from "./schedule.ts";
 import { kindOf, type Step } from "./step.ts";
@@ -39,6 +39,16 @@ export function killInARow(schedule: Schedule, kills: number): Schedule {
     { do: "kill", waitMs: 200 + Math.floor(random() * 1500), downMs: 0 },
   ]);
   return { ...schedule, steps: steps.flat() };
+}
+
+/** The same with so many events to begin with, in requests so large that the next one is held ready. */
+export function withBacklog(schedule: Schedule, events: number): Schedule {
+  const { batch: _unset, ...settings } = schedule.settings;
+  return {
+    ...schedule,
+    settings: { ...settings, "fluentd-batch-events": "1000" },
+    backlog: { ...schedule.backlog, events },
+  };
 }
 
 /** The faults of many seeds with one process, one after the other and with quiet between them. */
