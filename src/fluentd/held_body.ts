@@ -23,13 +23,6 @@ export class HeldBody extends Blob {
     this.#bytes = bytes;
   }
 
-  /** A body of which nothing waits. `fetch` would copy the bytes themselves, a megabyte at a time. */
-  static released(bytes: Uint8Array<ArrayBuffer>): HeldBody {
-    const body = new HeldBody(bytes);
-    body.release();
-    return body;
-  }
-
   override get size(): number {
     return this.#bytes.length;
   }

@@ -39,7 +39,7 @@ const IDLE_MS = 5000;
 const MAX_ANSWER_BYTES = 4096;
 /** A smaller body is sent before anyone can break the connection over its size. */
 const MIN_LARGE_BYTES = 32 * 1024;
-/** A smaller body is copied, and sent as fast as the end of one that is held. */
+/** A smaller body is sent as fast as the end of one that is held. */
 const MIN_HELD_BYTES = 256 * 1024;
 
 /** A request that is on its way but for its end. */
@@ -207,11 +207,10 @@ export class Lane implements Disposable {
 
   async #exchange(
     url: string,
-    bytes: Uint8Array<ArrayBuffer>,
+    body: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<Delivery> {
     const { timeoutMs } = this.#options;
-    const body = bytes.length < MIN_HELD_BYTES ? bytes : HeldBody.released(bytes);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     return await this.#readAnswer(await this.#fetch(url, body, limit));
   }
