@@ -8,7 +8,7 @@ import { probeBodySize } from "./body_size_probe.ts";
 import { destinationOf } from "./destination.ts";
 import { HeldBody } from "./held_body.ts";
 import { classifyNetworkError, describeNetworkError } from "./network_fault.ts";
-import { RequestBody } from "./request.ts";
+import { bodyLength, RequestBody } from "./request.ts";
 import { classifyResponse } from "./response.ts";
 
 /** Certificates of a connection to the receiver, as PEM. */
@@ -96,10 +96,10 @@ export class Lane implements Disposable {
    * nothing to be won, and nothing was done.
    */
   hold(url: string, events: readonly AuditEvent[]): boolean {
-    const bytes = this.#body.build(events);
-    if (bytes.length < MIN_HELD_BYTES) return false;
+    if (bodyLength(events) < MIN_HELD_BYTES) return false;
     this.#discardIdleClient();
     this.#isPosting = true;
+    const bytes = this.#body.build(events);
     const body = new HeldBody(bytes);
     const controller = new AbortController();
     const response = this.#fetch(url, body, controller.signal);

@@ -17,7 +17,7 @@ export class RequestBody {
 
   /** The body for the events. */
   build(events: readonly AuditEvent[]): Uint8Array<ArrayBuffer> {
-    const body = this.#reserve(measure(events));
+    const body = this.#reserve(bodyLength(events));
     if (events.length === 1) {
       body.set(events[0]!.json);
       return body;
@@ -39,7 +39,8 @@ export class RequestBody {
   }
 }
 
-function measure(events: readonly AuditEvent[]): number {
+/** Bytes of the body for the events. */
+export function bodyLength(events: readonly AuditEvent[]): number {
   if (events.length === 1) return events[0]!.json.length;
   return events.reduce((sum, event) => sum + event.json.length, Math.max(events.length - 1, 0) + 2);
 }

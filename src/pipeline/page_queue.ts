@@ -163,11 +163,12 @@ export class PageQueue implements Disposable {
     const events: AuditEvent[] = [];
     let bytes = 0;
     let takenBytes = 0;
-    const takenWhole: Page[] = [];
     let filteredCount = 0;
     let backlog = true;
     let position: Position | undefined;
     const parts: { readonly page: Page; readonly wanted: readonly number[] }[] = [];
+    /** How many of the parts end their page. */
+    let wholeCount = 0;
     while (position === undefined || events.length < limits.maxEvents) {
       const queued = this.#pages[0];
       if (queued === undefined) break;
@@ -190,7 +191,7 @@ export class PageQueue implements Disposable {
       filteredCount += page.events.length - wanted.length;
       this.#bytes -= queued.bytes;
       takenBytes += queued.bytes;
-      takenWhole.push(page);
+      wholeCount++;
       this.#pages.shift();
     }
     if (position === undefined) return undefined;
@@ -208,7 +209,8 @@ export class PageQueue implements Disposable {
         this.#budget?.giveBack(takenBytes);
         this.#takenBytes -= takenBytes;
         takenBytes = 0;
-        for (const page of takenWhole.splice(0)) page.release?.();
+        for (const { page } of parts.slice(0, wholeCount)) page.release?.();
+        wholeCount = 0;
       },
     };
   }
