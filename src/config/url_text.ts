@@ -1,15 +1,23 @@
 import { InvalidValue } from "./invalid_value.ts";
 
 /**
- * Checks an http or https URL and returns it as it was given.
+ * Checks an http or https URL and returns it as it was given. What a server says may fill in its path
+ * and its query, and never where it leads to.
  *
- * @throws {InvalidValue} If it is no URL, holds a user name, a password or a fragment, or blanks.
+ * @throws {InvalidValue} If it is no URL, holds a user name, a password or a fragment, or blanks, or a
+ * placeholder before its path.
  */
 export function parseHttpUrl(text: string, example: string): string {
   const hint = `Write it like ${example}`;
   if (!/^https?:\/\/[^/]/i.test(text)) throw new InvalidValue("Not an http or https URL", hint);
   if (/[\s\\\p{Cc}]/u.test(text)) {
     throw new InvalidValue("Not a URL: it holds a blank, a backslash or a control character", hint);
+  }
+  if (/^[^/]*\/\/(?:[^/?#]*@)?[^/?#@]*[{}][^/?#@]*(?:[/?#]|$)/.test(text)) {
+    throw new InvalidValue(
+      "Placeholders are for the path and the query of a URL, not for its host or port",
+      `Write host and port as they are, like ${example}`,
+    );
   }
   const url = URL.parse(text);
   if (url === null) throw new InvalidValue("Not a URL: its host or port is not valid", hint);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseHttpUrl } from "../../src/config/url_text.ts";
 import { isSessionId } from "../../src/core/session_id.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { formatSessionUrl } from "../../src/fluentd/session_url.ts";
@@ -81,6 +82,27 @@ Deno.test("formatSessionUrl() leads every session id to the receiver of the sett
       assert.equal(formatSessionUrl(setting, second) === url.href, first === second);
     }),
   );
+});
+
+Deno.test("formatSessionUrl() leads every session id to one receiver by every URL that the settings may hold", () => {
+  const parts = ["{sid}", "{sid}", ".localhost", "localhost", "8888", "[::1]", ":", "/", "?", "@"];
+  const texts = fc.array(fc.constantFrom(...parts), { minLength: 1, maxLength: 6 });
+  let count = 0;
+  fc.assert(
+    fc.property(texts, (parts) => {
+      const text = `https://${parts.join("")}`;
+      try {
+        parseHttpUrl(text, "https://localhost:8888/session");
+      } catch {
+        return;
+      }
+      count++;
+      const origins = ["a", "1"].map((id) => new URL(formatSessionUrl(text, id)).origin);
+      assert.deepEqual(new Set(origins), new Set([new URL(text).origin]));
+    }),
+    { numRuns: 2000, examples: [[["{sid}", ".localhost", "/"]], [["localhost", ":", "{sid}"]]] },
+  );
+  assert.ok(count > 100, `${count} URLs were valid`);
 });
 
 for (const id of ["", "..", "a/b", "a%2fb", "a\n", "{sid}", "x".repeat(129)]) {
