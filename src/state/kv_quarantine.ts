@@ -143,7 +143,9 @@ export class KvQuarantine implements Quarantine, QuarantineEntries {
       const change = await decide(size);
       if (change === undefined) return;
       const { remove = [], set = [] } = change;
-      const counted = { key: entry.key, value: encodeKvValue(change.size) };
+      // No two of these writes are alike, so that none is taken for that of another which came first.
+      const value = encodeKvValue({ ...change.size, write: crypto.randomUUID() });
+      const counted = { key: entry.key, value };
       const version = await db.write({ checks: [entry], set: [...set, counted], remove });
       if (version !== undefined) return;
     }

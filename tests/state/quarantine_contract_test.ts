@@ -1,12 +1,15 @@
+import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
 import type { KvConnection } from "../../src/state/kv_connection.ts";
 import { KvFile } from "../../src/state/kv_file.ts";
 import { KvQuarantine } from "../../src/state/kv_quarantine.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
 import { QuarantineFolder } from "../../src/state/quarantine_folder.ts";
+import type { QuarantineEntry } from "../../src/state/quarantine_line.ts";
 import { type QuarantineSubject, testQuarantineContract } from "../contract/quarantine.ts";
 import { createKvClient, startDenokv } from "../support/denokv.ts";
 import { peerTest } from "../support/peer.ts";
+import { makeEvent } from "../support/pipeline_ports.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const clock = systemClock;
@@ -47,3 +50,24 @@ testQuarantineContract("KvQuarantine on a server", async () => {
   const db = cleanup.use(createKvClient(url));
   return openKvQuarantine({ db, prefix: ["p", "cluster"] }, cleanup);
 }, (name, fn) => peerTest(name, { needs: ["DENOKV"] }, fn));
+
+peerTest("KvQuarantine keeps nothing of what several take out at the same time", {
+  needs: ["DENOKV"],
+}, async () => {
+  await using folder = await temporaryFolder();
+  await using denokv = await startDenokv(folder.path);
+  using db = createKvClient(denokv.url);
+  using otherDb = createKvClient(denokv.url);
+  const [one, other] = [db, otherDb].map((db) =>
+    new KvQuarantine({ connection: { db, prefix: ["p"] }, place: "the server", clock })
+  );
+  // All of one size, so that the count that one writes looks like that of the other.
+  for (let at = 10; at < 40; at++) {
+    await one!.put({ streamId: "log", event: makeEvent(`event-${at}`), reason: "no" });
+  }
+  const isEven = (entry: QuarantineEntry) =>
+    "id" in entry.content && Number(entry.content.id.slice(-1)) % 2 === 0;
+  await Promise.all([one!.takeOut(isEven), other!.takeOut((entry) => !isEven(entry))]);
+  assert.deepEqual(await Array.fromAsync(one!.read()), []);
+  assert.deepEqual(await one!.measure(), { count: 0, bytes: 0 });
+});
