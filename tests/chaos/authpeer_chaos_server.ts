@@ -1,3 +1,6 @@
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
+import { openAuthClient } from "../support/auth_client.ts";
 import { type Authpeer, startAuthpeer } from "../support/authpeer.ts";
 import type { ChaosServer } from "./chaos_server.ts";
 import { Healing } from "./healing.ts";
@@ -5,10 +8,19 @@ import { canonicalJson, type KnownEvent, type KnownSession, markLate } from "./k
 import type { Schedule } from "./schedule.ts";
 import type { ServerFault, ServerMode } from "./step.ts";
 
+/** A recording as authpeer lists it. */
+interface ListedSession {
+  readonly sid: string;
+  readonly events: number;
+  readonly missing: boolean;
+}
+
 /** authpeer under chaos: pages, bulk export and recordings. */
 export class AuthpeerChaosServer implements ChaosServer {
   readonly #authpeer: Authpeer;
   readonly #healing = new Healing();
+  /** Recordings never change. */
+  readonly #recordings = new Map<string, readonly string[]>();
   #mode: ServerMode;
   #isPaused = false;
 
@@ -55,7 +67,7 @@ export class AuthpeerChaosServer implements ChaosServer {
   }
 
   async upload(events: number, missingMs: number): Promise<void> {
-    const before = new Set((await this.readSessions()).map(({ sid }) => sid));
+    const before = new Set((await this.#listSessions()).map(({ sid }) => sid));
     await this.#authpeer.append({
       count: 1,
       type: "session.upload",
@@ -64,7 +76,7 @@ export class AuthpeerChaosServer implements ChaosServer {
       missing: missingMs > 0,
     });
     if (missingMs === 0) return;
-    const added = (await this.readSessions()).filter(({ sid }) => !before.has(sid));
+    const added = (await this.#listSessions()).filter(({ sid }) => !before.has(sid));
     this.#healing.after(missingMs, async () => {
       for (const { sid } of added) {
         await this.#authpeer.control("/session", { sid, missing: false });
@@ -120,17 +132,53 @@ export class AuthpeerChaosServer implements ChaosServer {
     );
   }
 
+  /** Asks for recordings as a client does, so no fault may be there. */
   async readSessions(): Promise<KnownSession[]> {
-    const sessions = await this.#authpeer.control<
-      { sid: string; events: number; missing: boolean }[]
-    >("/sessions");
-    return sessions.map(({ events, missing, sid }) => ({ sid, events, isMissing: missing }));
+    const listed = await this.#listSessions();
+    const unread = listed.filter(({ missing, sid }) => !missing && !this.#recordings.has(sid));
+    if (unread.length > 0) await this.#readRecordings(unread);
+    return listed.map(({ missing, sid }) => ({
+      sid,
+      keys: missing ? [] : this.#recordings.get(sid)!,
+      isMissing: missing,
+    }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isPaused) this.#authpeer.process.kill("SIGCONT");
     await this.#healing.settled().catch(() => {});
     await this.#authpeer[Symbol.asyncDispose]();
+  }
+
+  async #listSessions(): Promise<readonly ListedSession[]> {
+    return await this.#authpeer.control<ListedSession[]>("/sessions");
+  }
+
+  /**
+   * The journal does not tell what recordings hold, so they are read over gRPC, and by a way that has
+   * nothing of the handler's: the library decodes the messages and writes their JSON.
+   */
+  async #readRecordings(sessions: readonly ListedSession[]): Promise<void> {
+    const { authorityPem, certificatePem, privateKeyPem } = await this.#authpeer.readCredential();
+    using client = openAuthClient({
+      address: this.address,
+      authorityPem,
+      certificatePem,
+      privateKeyPem,
+    });
+    for (const { events, sid } of sessions) {
+      const keys: string[] = [];
+      const answer = client.auditLog.streamUnstructuredSessionEvents({ sessionId: sid });
+      for await (const { unstructured } of answer) {
+        keys.push(canonicalJson(toJson(StructSchema, fromBinary(StructSchema, unstructured))));
+      }
+      if (new Set(keys).size !== events) {
+        throw new Error(
+          `authpeer gives ${keys.length} of ${events} events of the recording ${sid}`,
+        );
+      }
+      this.#recordings.set(sid, keys);
+    }
   }
 
   /** The chunk of an event by its number in the journal, where it has one. */

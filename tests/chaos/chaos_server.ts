@@ -18,5 +18,6 @@ export interface ChaosServer extends AsyncDisposable {
   heal(): Promise<void>;
   /** Every event, in the order of an ascending reader. */
   readEvents(): Promise<KnownEvent[]>;
+  /** Every recording; asked for while no fault is there. */
   readSessions(): Promise<KnownSession[]>;
 }

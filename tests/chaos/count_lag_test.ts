@@ -13,12 +13,13 @@ Deno.test("countLag() counts what neither arrived nor lies in quarantine, of the
     bytes: 11,
     isLate: false,
   }));
-  const kept = { reason: "400", id: "", key: undefined, index: undefined };
+  const kept = { reason: "400", id: "" };
+  const keysOf = (count: number) => Array.from({ length: count }, (_, ei) => canonicalJson({ ei }));
   const lag = countLag({
     wanted: [arrived!, quarantined!, missing!],
     sessions: [
-      { sid: "s", events: 5, isMissing: false },
-      { sid: "none", events: 9, isMissing: true },
+      { sid: "s", keys: keysOf(5), isMissing: false },
+      { sid: "none", keys: keysOf(9), isMissing: true },
     ],
     journal: {
       arrivals: [
@@ -33,7 +34,7 @@ Deno.test("countLag() counts what neither arrived nor lies in quarantine, of the
     },
     quarantined: [
       { ...kept, stream: "log", id: "b", key: quarantined!.key },
-      { ...kept, stream: "session/s", index: 2 },
+      { ...kept, stream: "session/s", key: canonicalJson({ ei: 2 }) },
     ],
     logPath: "/log",
     pathOf: (sid) => `/${sid}`,

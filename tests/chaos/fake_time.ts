@@ -17,13 +17,16 @@ export class FakeTime {
 
   /** Undefined where the library is not installed. */
   static async create(folder: string): Promise<FakeTime | undefined> {
-    for (const library of LIBRARIES) {
-      if (await Deno.stat(library).catch(() => undefined) === undefined) continue;
-      const time = new FakeTime(`${folder}/faketime`, library);
-      await time.jump(0);
-      return time;
-    }
-    return undefined;
+    const library = await findLibrary();
+    if (library === undefined) return undefined;
+    const time = new FakeTime(`${folder}/faketime`, library);
+    await time.jump(0);
+    return time;
+  }
+
+  /** Whether the library is installed. */
+  static async isInstalled(): Promise<boolean> {
+    return await findLibrary() !== undefined;
   }
 
   /** What the process must find in its environment. */
@@ -41,4 +44,11 @@ export class FakeTime {
     await Deno.writeTextFile(`${this.#path}.new`, `${minutes < 0 ? "" : "+"}${minutes}m\n`);
     await Deno.rename(`${this.#path}.new`, this.#path);
   }
+}
+
+async function findLibrary(): Promise<string | undefined> {
+  for (const library of LIBRARIES) {
+    if (await Deno.stat(library).catch(() => undefined) !== undefined) return library;
+  }
+  return undefined;
 }

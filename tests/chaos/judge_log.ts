@@ -103,19 +103,25 @@ function judgePayloads({ journal, logPath, wanted }: Evidence): string[] {
   return [];
 }
 
-/** An event lies in quarantine because it was refused, or failed again and again, on its own. */
+/**
+ * An event lies in quarantine as the server told it, because it was refused, or failed again and again,
+ * on its own. Which events a recording has is for `judgeSessions`.
+ */
 function judgeQuarantine(evidence: Evidence): string[] {
   const { journal, quarantined, wanted } = evidence;
-  if (journal.requests === undefined) return [];
   const isSuspect = findSuspects(evidence);
   const known = new Map(wanted.map((event) => [event.key, event]));
+  const ids = new Set(wanted.map(({ id }) => id));
   const problems: string[] = [];
   for (const { id, key, reason, stream } of quarantined) {
-    if (key === undefined || stream.startsWith("session/")) continue;
-    const event = known.get(key);
-    if (event === undefined) problems.push(`An unknown event lies in quarantine: ${id}`);
-    else if (!isSuspect(event)) {
-      problems.push(`Event ${id} lies in quarantine for no reason: ${reason}`);
+    const ofSession = stream.startsWith("session/");
+    if (!ofSession && !(key === undefined ? ids.has(id) : known.has(key))) {
+      problems.push(`An unknown or changed event lies in quarantine: ${id}`);
+    } else if (journal.requests !== undefined && key !== undefined) {
+      const event = known.get(key) ?? { key, bytes: key.length };
+      if (!isSuspect(event)) {
+        problems.push(`Event ${id} lies in quarantine for no reason: ${reason}`);
+      }
     }
   }
   return problems.slice(0, 3);
@@ -152,7 +158,7 @@ function judgeOrder(evidence: Evidence): string[] {
 /** Says of an event whether it was refused, or failed five times, while it was alone in a request. */
 function findSuspects(
   { journal: { requests = [] }, maxBytes }: Evidence,
-): (event: KnownEvent) => boolean {
+): (event: Pick<KnownEvent, "bytes" | "key">) => boolean {
   const refused = countFailures(requests, (status) => status >= 400 && status < 500);
   const failed = countFailures(requests, (status) => status >= 500);
   return ({ bytes, key }) =>

@@ -78,12 +78,38 @@ Deno.test("judgeLog() finds an event that is missing", () => {
 
 Deno.test("judgeLog() takes an event in quarantine for one that is there, if it was refused alone", () => {
   const kept = (id: string) => [
-    { stream: "log", id, reason: "400", key: EVENTS[2]!.key, index: undefined },
+    { stream: "log", id, reason: "400", key: EVENTS[2]!.key },
   ];
   const refused = evidence([["ab"], ["c", { status: 400 }], ["d"]], { quarantined: kept("c") });
   assert.equal(problemsOf(refused), "");
   const innocent = evidence([["ab"], ["d"]], { quarantined: kept("c") });
   assert.match(problemsOf(innocent), /c lies in quarantine for no reason/);
+});
+
+Deno.test("judgeLog() finds an event in quarantine that does not exist, or was changed", () => {
+  const kept = (id: string, key: string | undefined) => ({
+    quarantined: [{ stream: "log", id, reason: "400", key }],
+  });
+  const all = [["ab"], ["cd"]] as const;
+  for (const key of [canonicalJson({ uid: "c", n: 9 }), canonicalJson({ uid: "x" })]) {
+    const found = evidence(all, kept("c", key));
+    assert.match(problemsOf(found), /unknown or changed event lies in quarantine: c/);
+    const journal = { ...found.journal, requests: undefined };
+    assert.match(problemsOf({ ...found, journal }), /unknown or changed event lies in quarantine/);
+  }
+  assert.match(problemsOf(evidence(all, kept("x", undefined))), /lies in quarantine: x/);
+  assert.equal(problemsOf(evidence([["ab"], ["d"]], kept("c", undefined))), "");
+});
+
+Deno.test("judgeLog() finds an innocent event of a recording in quarantine", () => {
+  const quarantined = [
+    { stream: "session/s", id: "e", reason: "400", key: canonicalJson({ ei: 0 }) },
+  ];
+  const found = evidence([["ab"], ["cd"]], { quarantined });
+  assert.match(problemsOf(found), /Event e lies in quarantine for no reason/);
+  const refusal = { path: "/session.s.log", atMs: 9000, status: 400, events: [{ ei: 0 }] };
+  const requests = [...found.journal.requests!, refusal];
+  assert.equal(problemsOf({ ...found, journal: { ...found.journal, requests } }), "");
 });
 
 Deno.test("judgeLog() finds an event that does not exist, or was changed", () => {

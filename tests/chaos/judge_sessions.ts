@@ -1,38 +1,81 @@
 import type { ReceiverJournal } from "./chaos_receiver.ts";
-import type { KnownSession } from "./known_event.ts";
+import { canonicalJson, type KnownSession } from "./known_event.ts";
 import type { Quarantined } from "./quarantined.ts";
 
 /** What is known of the recordings when a run is over. */
 export interface SessionEvidence {
+  /** Recordings that must arrive, and those that are not there. */
   readonly sessions: readonly KnownSession[];
-  readonly journal: Pick<ReceiverJournal, "arrivals">;
+  readonly journal: Pick<ReceiverJournal, "arrivals" | "requests">;
   readonly quarantined: readonly Quarantined[];
   /** Path of a recording at the receiver. */
   readonly pathOf: (sid: string) => string;
+  /** The one other path at which something may arrive. */
+  readonly logPath: string;
 }
 
-/** Judges the recordings: each is whole and in order, and none that is not there arrived. */
+/**
+ * Judges the recordings: each is whole, unchanged and in order, none that is not there arrived, and
+ * nothing came to any other path.
+ */
 export function judgeSessions(evidence: SessionEvidence): string[] {
-  return evidence.sessions.flatMap((session) => judgeSession(evidence, session)).slice(0, 3);
+  return [
+    ...judgePaths(evidence),
+    ...evidence.sessions.flatMap((session) => judgeSession(evidence, session)),
+  ].slice(0, 3);
+}
+
+/** Whatever arrived, was sent or lies in quarantine belongs to the log or to a recording that exists. */
+function judgePaths(
+  { journal: { arrivals, requests }, logPath, pathOf, quarantined, sessions }: SessionEvidence,
+): string[] {
+  const paths = new Set([logPath, ...sessions.map(({ sid }) => pathOf(sid))]);
+  const streams = new Set(sessions.map(({ sid }) => `session/${sid}`));
+  const stray = arrivals.find(({ path }) => !paths.has(path));
+  const sent = requests?.find(({ path }) => !paths.has(path));
+  const kept = quarantined.find(({ stream }) =>
+    stream.startsWith("session/") && !streams.has(stream)
+  );
+  return [
+    ...stray === undefined
+      ? []
+      : [`Something arrived at the unknown path ${stray.path}: ${quote(stray.fields)}`],
+    ...sent === undefined ? [] : [`A request was sent to the unknown path ${sent.path}`],
+    ...kept === undefined
+      ? []
+      : [`Event ${kept.id} of the unknown recording ${kept.stream} lies in quarantine`],
+  ];
 }
 
 function judgeSession(
   { journal, pathOf, quarantined }: SessionEvidence,
-  { events, isMissing, sid }: KnownSession,
+  { isMissing, keys, sid }: KnownSession,
 ): string[] {
-  const arrived = new Set(
-    journal.arrivals.filter(({ path }) => path === pathOf(sid)).map(({ fields }) =>
-      Number(fields["ei"])
-    ),
+  const arrived = new Map(
+    journal.arrivals.filter(({ path }) => path === pathOf(sid))
+      .map(({ fields }) => [canonicalJson(fields), fields]),
   );
   const kept = quarantined.filter(({ stream }) => stream === `session/${sid}`);
-  const indexes = [...arrived];
-  if (indexes.some((index, at) => at > 0 && index < indexes[at - 1]!)) {
-    return [`The order was not kept in the recording ${sid}: ${indexes.join()}`];
-  }
-  const all = new Set([...arrived, ...kept.flatMap(({ index }) => index ?? [])]);
+  const all = new Set([...arrived.keys(), ...kept.map(({ key }) => key)]);
   if (isMissing) return all.size === 0 ? [] : [`The recording ${sid} is not there and arrived`];
-  const first = Math.min(...all);
-  const isWhole = all.size === events && Math.max(...all) === first + events - 1;
-  return isWhole ? [] : [`Of the ${events} events of the recording ${sid} ${all.size} arrived`];
+  const places = new Map(keys.map((key, place) => [key, place]));
+  for (const [key, fields] of arrived) {
+    if (places.has(key)) continue;
+    return [`An unknown or changed event of the recording ${sid} arrived: ${quote(fields)}`];
+  }
+  for (const { id, key } of kept) {
+    if (key !== undefined && places.has(key)) continue;
+    return [`An unknown or changed event of the recording ${sid} lies in quarantine: ${id}`];
+  }
+  const order = [...arrived.keys()].map((key) => places.get(key)!);
+  if (order.some((place, at) => at > 0 && place < order[at - 1]!)) {
+    return [`The order was not kept in the recording ${sid}: ${order.join()}`];
+  }
+  return all.size === places.size
+    ? []
+    : [`Of the ${places.size} events of the recording ${sid} ${all.size} arrived`];
+}
+
+function quote(fields: object): string {
+  return JSON.stringify(fields).slice(0, 200);
 }

@@ -22,7 +22,8 @@ export interface KnownEvent {
 /** A session recording. */
 export interface KnownSession {
   readonly sid: string;
-  readonly events: number;
+  /** Its events in their order, as `KnownEvent.key`; none where it is not there. */
+  readonly keys: readonly string[];
   /** It is not there, as yet or for good. */
   readonly isMissing: boolean;
 }

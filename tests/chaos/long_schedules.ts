@@ -1,10 +1,17 @@
-/** Schedules that take longer than a seed does: of many kills, of many faults, or of many events. */
+/** Schedules that take longer than a seed does: of kills, faults or events, or of a peer long away. */
 import { createRandom } from "../support/events.ts";
 import { drawSchedule, type Schedule } from "./schedule.ts";
-import { kindOf, type Step } from "./step.ts";
+import { kindOf, type ReceiverFault, type ServerFault, type Step } from "./step.ts";
 
 /** Steps that end the process, or change what is promised: a soak looks at one process. */
-const NOT_IN_A_SOAK = ["kill", "terminate", "disk.read-only", "server.mode", "clock"];
+const NOT_IN_A_SOAK = [
+  "kill",
+  "terminate",
+  "disk.read-only",
+  "disk.read-only-folder",
+  "server.mode",
+  "clock",
+];
 /**
  * After each fault: two seconds in which it is met, then its end, then time in which memory and lag
  * must go back. A fault that ends only when so many requests have met it would last into the next ones,
@@ -48,6 +55,42 @@ export function withBacklog(schedule: Schedule, events: number): Schedule {
     ...schedule,
     settings: { ...settings, "fluentd-batch-events": "1000" },
     backlog: { ...schedule.backlog, events },
+  };
+}
+
+/**
+ * The same, and then, with all its faults over, a peer is away for so long, or both are: long enough for
+ * the pauses between two tries to become as long as they get. There is work all along.
+ */
+export function withPeerAway(schedule: Schedule, seconds: number): Schedule {
+  const { peer, receiver, seed } = schedule;
+  const forMs = seconds * 1000;
+  const random = createRandom(seed);
+  const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)]!;
+  const ofServer: ServerFault = pick<ServerFault>(
+    peer === "fake"
+      ? [{ kind: "away", forMs }]
+      : [{ kind: "away", forMs }, { kind: "stall", forMs }, { kind: "pause", forMs }],
+  );
+  const ofReceiver: ReceiverFault = pick<ReceiverFault>(
+    receiver === "fake" ? [{ kind: "away", forMs }] : [{ kind: "away", forMs }, {
+      kind: "pause",
+      forMs,
+    }],
+  );
+  const server: Step = { do: "server", waitMs: 0, fault: ofServer };
+  const away: Step = { do: "receiver", waitMs: 0, fault: ofReceiver };
+  const work: Step = { do: "append", waitMs: 0, count: 10, ageMs: 0 };
+  return {
+    ...schedule,
+    steps: [
+      ...schedule.steps,
+      { do: "rest", waitMs: 0, quietMs: 1000 },
+      work,
+      ...[[server], [away], [server, away]][seed % 3]!,
+      // The control of a server that stands still stands still too.
+      ...ofServer.kind === "pause" && seed % 3 !== 1 ? [] : [{ ...work, waitMs: 500 }],
+    ],
   };
 }
 

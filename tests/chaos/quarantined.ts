@@ -7,8 +7,6 @@ export interface Quarantined {
   readonly reason: string;
   /** As `KnownEvent.key`; undefined for an event whose payload is no JSON. */
   readonly key: string | undefined;
-  /** Place in its recording. */
-  readonly index: number | undefined;
 }
 
 /** Reads all lines of the quarantine; the last one of a file may be torn by a kill. */
@@ -30,7 +28,6 @@ export async function readQuarantined(storage: string): Promise<Quarantined[]> {
         id: String(entry["id"]),
         reason: String(entry["reason"]),
         key: entry["event"] === undefined ? undefined : canonicalJson(entry["event"] as object),
-        index: (entry["event"] as { ei?: number } | undefined)?.ei,
       });
     }
   }

@@ -132,7 +132,13 @@ async function waitForAll(
     isFreshHere ||= !missing.some(({ timeMs }) => timeMs === newestMs);
     if (missing.length === 0) {
       const sessions = await readSessions(world, schedule);
-      const late = judgeSessions({ sessions, journal, quarantined, pathOf: sessionPath });
+      const late = judgeSessions({
+        sessions,
+        journal,
+        quarantined,
+        pathOf: sessionPath,
+        logPath: LOG_PATH,
+      });
       if (late.length === 0) return problems;
     }
     if (elapsedMs > patience * FRESH_MS && !isFreshHere && problems.length === 0) {

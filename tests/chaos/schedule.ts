@@ -1,5 +1,6 @@
 import { createRandom } from "../support/events.ts";
 import {
+  type DiskFault,
   formatStep,
   type ReceiverFault,
   type ServerFault,
@@ -54,17 +55,16 @@ const CODES = [
   "FailedPrecondition",
   "Aborted",
   "OutOfRange",
+  "Unimplemented",
   "Internal",
   "Unavailable",
   "DataLoss",
   "Unauthenticated",
 ];
 const LEGACY_CALLS = ["GetUnstructuredEvents", "StreamUnstructuredSessionEvents"];
-const BULK_CALLS = [
-  "GetEventExportChunks",
-  "ExportUnstructuredEvents",
-  "StreamUnstructuredSessionEvents",
-];
+/** Calls that a server without bulk export does not know. */
+const BULK_ONLY = ["GetEventExportChunks", "ExportUnstructuredEvents"];
+const BULK_CALLS = [...BULK_ONLY, "StreamUnstructuredSessionEvents"];
 const MINUTE_MS = 60_000;
 
 /** Draws the schedule of a seed. */
@@ -162,7 +162,7 @@ function drawSteps(
         missingMs: draw.chance(0.3) ? draw.between(200, 1500) : 0,
       });
     }
-    steps.push(...draw.chance(0.3) ? drawBusyKill(draw, world) : [drawFaultStep(draw, world)]);
+    steps.push(...draw.chance(0.3) ? drawBusyKill(draw, world) : drawFaultSteps(draw, world));
   }
   return steps;
 }
@@ -185,21 +185,41 @@ function drawBusyKill(draw: Draw, { receiver }: Players): Step[] {
   ];
 }
 
-function drawFaultStep(draw: Draw, world: Players & { readonly mode: ServerMode }): Step {
+function drawFaultSteps(draw: Draw, world: Players & { readonly mode: ServerMode }): Step[] {
   const waitMs = draw.between(10, 500);
   const roll = draw.between(0, 99);
-  if (roll < 14) return { do: "kill", waitMs, downMs: draw.between(0, 300) };
-  if (roll < 22) return { do: "terminate", waitMs, downMs: draw.between(0, 300) };
-  if (roll < 28) {
-    const fault = draw.pick(["full", "full", "read-only"] as const);
-    return { do: "disk", waitMs, fault, forMs: draw.between(200, 1500) };
-  }
+  if (roll < 14) return [{ do: "kill", waitMs, downMs: draw.between(0, 300) }];
+  if (roll < 22) return [{ do: "terminate", waitMs, downMs: draw.between(0, 300) }];
+  if (roll < 28) return drawDiskFault(draw, { waitMs, receiver: world.receiver });
   if (roll < 33) {
     const offsetMinutes = draw.pick([60, -60]);
-    return { do: "clock", waitMs, offsetMinutes, forMs: draw.between(300, 1500) };
+    return [{ do: "clock", waitMs, offsetMinutes, forMs: draw.between(300, 1500) }];
   }
-  if (roll < 68) return { do: "receiver", waitMs, fault: drawReceiverFault(draw, world.receiver) };
-  return { do: "server", waitMs, fault: drawServerFault(draw, world) };
+  return roll < 68
+    ? [{ do: "receiver", waitMs, fault: drawReceiverFault(draw, world.receiver) }]
+    : [{ do: "server", waitMs, fault: drawServerFault(draw, world) }];
+}
+
+function drawDiskFault(
+  draw: Draw,
+  { receiver, waitMs }: { readonly waitMs: number; readonly receiver: Players["receiver"] },
+): Step[] {
+  const fault = draw.pick<DiskFault>(["full", "full", "read-only", "read-only-folder"]);
+  const forMs = draw.between(200, 1500);
+  const trouble: Step = { do: "disk", waitMs, fault, forMs };
+  if (fault !== "read-only-folder" || receiver === "fluentd") return [trouble];
+  // Nobody notices who has nothing to write there anew, as an event that goes to quarantine.
+  const poison: ReceiverFault = {
+    kind: "poison",
+    digit: draw.pick([..."0123456789abcdef"]),
+    status: 400,
+    forMs: forMs + 500,
+  };
+  return [
+    { do: "receiver", waitMs: 0, fault: poison },
+    trouble,
+    { do: "append", waitMs: 0, count: 30, ageMs: 0 },
+  ];
 }
 
 function drawReceiverFault(draw: Draw, receiver: Players["receiver"]): ReceiverFault {
@@ -296,10 +316,18 @@ function drawServerFault(
   }
 }
 
-/** "Not found" is how some servers say that a date has no chunks, which is no fault. */
+/**
+ * Two codes are no fault where a server says them in truth. "Not found" is how some say that a date has
+ * no chunks. And "unimplemented" is how a server without bulk export answers the calls for it: the
+ * program reads pages then and begins bulk export anew later, each with the repeats that belong to it.
+ * That is the fault `mode`, which the judge counts. The calls for pages and for recordings are known to
+ * every server that is not too old, so there it is a fault.
+ */
 function drawCode(draw: Draw, method: string): string {
   const code = draw.pick(CODES);
-  return code === "NotFound" && method === "GetEventExportChunks" ? "Unavailable" : code;
+  const isTrue = code === "NotFound" && method === "GetEventExportChunks" ||
+    code === "Unimplemented" && BULK_ONLY.includes(method);
+  return isTrue ? "Unavailable" : code;
 }
 
 /** Draws from a seed. */

@@ -89,6 +89,13 @@ export type ServerFault =
 /** Whether the server has bulk export. */
 export type ServerMode = "legacy" | "bulk";
 
+/**
+ * The disk of the state is full, or read-only from a restart on; or its folder becomes read-only while
+ * the program runs, which can write on into what it has open and open nothing new for writing. No more
+ * than that can be made: a file system refuses to become read-only while somebody may write to a file.
+ */
+export type DiskFault = "full" | "read-only" | "read-only-folder";
+
 /** One step of a schedule. */
 export type Step =
   & { readonly waitMs: number }
@@ -104,8 +111,7 @@ export type Step =
     | { readonly do: "terminate"; readonly downMs: number }
     | { readonly do: "receiver"; readonly fault: ReceiverFault }
     | { readonly do: "server"; readonly fault: ServerFault }
-    /** The disk of the state is full, or read-only from a restart on. */
-    | { readonly do: "disk"; readonly fault: "full" | "read-only"; readonly forMs: number }
+    | { readonly do: "disk"; readonly fault: DiskFault; readonly forMs: number }
     | { readonly do: "clock"; readonly offsetMinutes: number; readonly forMs: number }
     /** All faults of the peers end, those too that nobody has met yet; then there is quiet. */
     | { readonly do: "rest"; readonly quietMs: number }

@@ -145,12 +145,15 @@ export class World implements AsyncDisposable {
     this.handler.beginTrouble("disk");
     if (step.fault === "full") {
       await disk.fill();
+    } else if (step.fault === "read-only-folder") {
+      await disk.closeFolder();
     } else {
       await this.handler.kill();
       await disk.setReadOnly(true);
       this.handler.start();
     }
     this.#healing.after(step.forMs, async () => {
+      await disk.openFolder();
       await disk.setReadOnly(false);
       await disk.free();
       // A run that met the trouble just before may need a moment to end.

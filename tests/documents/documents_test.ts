@@ -22,6 +22,7 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--print",
   "--soak",
   "--kill-in-a-row",
+  "--away",
   "--replicas",
   "--prefix", // install.sh
   "--version", // install.sh

@@ -60,6 +60,10 @@ export async function playReplicas(options: PlayReplicasOptions): Promise<number
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
+  if (played === 0) {
+    write("No seed was played: the time was over before the first one began");
+    return 1;
+  }
   const total = [...sums].map(([name, sum]) => `${name} ${sum}`).join(", ");
   write(`in sum: ${total}`);
   write(
