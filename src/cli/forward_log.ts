@@ -105,7 +105,11 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
   const { server } = store;
   if (server !== undefined) {
     const { runReplica } = await import("./run_replica.ts");
-    return await runReplica(parts, { firstPosition, logger, server });
+    const onBeginAnew = () => {
+      observer.beginAnew();
+      status.beginAnew();
+    };
+    return await runReplica(parts, { firstPosition, logger, server, onBeginAnew });
   }
   await runStreams(watchRun(parts), { firstPosition, logger });
 }

@@ -23,6 +23,8 @@ export interface ReplicaInput {
   readonly logger: Logger;
   /** The store that the replicas share. */
   readonly server: KvConnection;
+  /** Told when all streams of a lease have ended, so that what failed of them is no matter any more. */
+  readonly onBeginAnew: () => void;
 }
 
 /** Length of what tells one lease of a replica from another, behind its name. */
@@ -92,6 +94,8 @@ class Replica {
     const { logger } = this.#input;
     const lease = await this.#takeLease();
     if (lease === undefined) return "ended";
+    // Once more: a write of the last lease may have failed after its end.
+    this.#input.onBeginAnew();
     const keeping = lease.run();
     try {
       await this.#forward(lease);
@@ -110,6 +114,7 @@ class Replica {
       this.#epoch = undefined;
       await lease.release();
       await keeping;
+      this.#input.onBeginAnew();
     }
   }
 

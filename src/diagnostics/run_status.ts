@@ -126,6 +126,14 @@ export class RunStatus implements RunObserver {
     for (const streamId of LOG_STREAMS) this.#forget(streamId);
   }
 
+  /** All streams have ended, and are begun anew: what failed of them will not tell that it works again. */
+  beginAnew(): void {
+    this.#troubles.clear();
+    this.#stalls.clear();
+    this.#queues.clear();
+    this.#storeProblem = undefined;
+  }
+
   /** Credentials whose lives are watched. */
   useCredentials(credentials: CredentialStatuses): void {
     this.#credentials = credentials;

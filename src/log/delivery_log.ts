@@ -183,6 +183,12 @@ export class DeliveryLog implements PipelineObserver {
     this.#options.logger.error(`Given up: ${reason}`, { stream: streamId });
   }
 
+  /** All streams have ended, and are begun anew: what fails from now on is told as new. */
+  beginAnew(): void {
+    this.#outages.clear();
+    this.#stalled.clear();
+  }
+
   /** Whether a stream was set aside for the same reason less than a minute ago; notes it if not. */
   #isToldLately(streamId: string, reason: string): boolean {
     const nowMs = this.#options.clock.monotonicMs();

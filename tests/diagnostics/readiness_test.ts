@@ -109,6 +109,28 @@ Deno.test("a run is not ready while the quarantine takes nothing", () => {
   assert.deepEqual(problemsOf(status), {});
 });
 
+Deno.test("a run whose streams are begun anew is ready, whatever failed of those that ended", () => {
+  const { status } = startReadyRun();
+  // Streams that end while they wait for a peer never say that it works again.
+  for (const peer of ["source", "receiver", "state"] as const) {
+    status.retrying({ ...RETRY, peer, lasting: false });
+    status.retrying({ ...RETRY, streamId: "chunk", peer, lasting: peer === "receiver" });
+  }
+  status.stalled("log", "the same page again");
+  status.queued("log", { events: 3, bytes: 30 });
+  status.commitFailed("It has not answered");
+  assert.deepEqual(Object.keys(problemsOf(status)), [
+    "teleport",
+    "receiver",
+    "receiver-setup",
+    "store",
+    "progress",
+  ]);
+  status.beginAnew();
+  assert.deepEqual(problemsOf(status), {});
+  assert.equal(status.snapshot().queue.events, 0);
+});
+
 Deno.test("a run is not ready from the end of a certificate until there is a new one", async () => {
   const { clock, status } = startReadyRun();
   let notAfterMs = clock.nowMs() + 1000;

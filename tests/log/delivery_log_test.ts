@@ -119,6 +119,23 @@ for (const [peer, name] of PEERS) {
   });
 }
 
+Deno.test("DeliveryLog.beginAnew() has the next stream tell of an outage and of its end, and the last none", () => {
+  const { log, logger } = open();
+  log.retrying(retry(1, { streamId: "chunk", peer: "state" }));
+  log.stalled("log", "the same page again");
+  log.beginAnew();
+  log.retrying(retry(1, { peer: "state" }));
+  log.recovered("log", "state", 1);
+  log.recovered("log", "source", 1);
+  assert.deepEqual(logger.records.map(({ level, message }) => `${level}: ${message}`), [
+    "warning: Storage is not available, trying again: connection refused",
+    "warning: No progress: the same page again",
+    "warning: Storage is not available, trying again: connection refused",
+    "info: Storage is available again",
+    "info: Teleport is available again",
+  ]);
+});
+
 Deno.test("DeliveryLog tells what waiting will not heal as an error that needs attention", () => {
   const { log, logger } = open();
   for (let attempt = 1; attempt <= 4; attempt++) {

@@ -5,12 +5,15 @@ import { startProgram } from "../../support/program.ts";
 export interface ReplicaHandlerOptions {
   readonly config: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Where it answers probes, on 127.0.0.1. */
+  readonly diagnosticsPort: number;
 }
 
 /** What a log says of a replica that has lost its lease. */
 const LOST = /The lease of this replica is lost/;
 const ROLE = /(Leading|Following|The lease of this replica is lost)/;
 const STOP_MS = 10_000;
+const PROBE_MS = 3000;
 
 /** One replica as a service manager runs it. */
 export class ReplicaHandler implements AsyncDisposable {
@@ -51,11 +54,27 @@ export class ReplicaHandler implements AsyncDisposable {
     return this.output.filter((line) => LOST.test(line)).length;
   }
 
+  /** Why its probe says that it is not ready; undefined when it is. */
+  async findUnreadiness(): Promise<string | undefined> {
+    const url = `http://127.0.0.1:${this.#options.diagnosticsPort}/readyz?verbose`;
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
+      const lines = (await response.text()).split("\n");
+      if (response.ok) return undefined;
+      return lines.filter((line) => line.startsWith("[-]")).join("; ");
+    } catch (error) {
+      return String(error);
+    }
+  }
+
   start(): void {
     if (this.#process !== undefined) return;
     const process = startProgram({
       args: ["start", "--config", this.#options.config],
-      env: this.#options.env,
+      env: {
+        ...this.#options.env,
+        FDFWD_DIAGNOSTICS_ADDR: `127.0.0.1:${this.#options.diagnosticsPort}`,
+      },
       withoutCoverage: true,
     });
     this.#runs.push(process);

@@ -1,5 +1,6 @@
 import { systemClock } from "../../../src/core/clock.ts";
 import { type Denokv, startDenokv } from "../../support/denokv.ts";
+import { findFreePort } from "../../support/free_port.ts";
 import { writeSettings } from "../../support/settings_file.ts";
 import { startTcpRelay, type TcpRelay } from "../../support/tcp_relay.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
@@ -84,7 +85,9 @@ export class ReplicaWorld implements AsyncDisposable {
       relays.push(relay);
       const url = `http://127.0.0.1:${relay.port}`;
       const env = { ...denokv.env, FDFWD_STORAGE: url, FDFWD_REPLICA_NAME: `replica-${at}` };
-      replicas.push(stack.use(new ReplicaHandler({ config, env })));
+      replicas.push(
+        stack.use(new ReplicaHandler({ config, env, diagnosticsPort: findFreePort() })),
+      );
     }
     const parts = { server, receiver, denokv, witness, replicas, startMs };
     return new ReplicaWorld(parts, { relays, patience, stack: stack.move() });

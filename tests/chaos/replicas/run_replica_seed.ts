@@ -19,6 +19,8 @@ export interface ReplicaOutcome {
 const LOG_PATH = "/test.log";
 /** The receiver's answer is waited for so long (replica_world.ts), and so is one that was slept through. */
 const ANSWER_MS = 5000;
+/** Longest time in which all replicas are ready after the last fault, besides what leases take. */
+const READY_MS = 15_000;
 /** Longest time in which all has arrived after the last fault, besides what leases take. */
 const ALL_MS = 30_000;
 
@@ -37,7 +39,7 @@ export async function runReplicaSeed(
   }
   await world.heal();
   const { durationMs } = schedule.lease;
-  const problems: string[] = [];
+  const problems = await waitForReady(world, { patience, schedule });
   const crash = await measureTakeover(world, schedule, { kind: "kill", patience });
   // As promised of the leases that are the default; shorter ones are proportionate.
   const crashLimitMs = durationMs + 5000 * durationMs / 15_000 + (patience - 1) * 2000;
@@ -46,6 +48,7 @@ export async function runReplicaSeed(
   if (stop > 1000 * patience) problems.push(`A stop of the leader was noticed after ${stop} ms`);
   await world.server.append(10, 0);
   problems.push(...await waitForAll(world, { patience, schedule }));
+  problems.push(...await waitForReady(world, { patience, schedule }));
   for (const replica of world.replicas) await replica.terminate(patience);
   const evidence = await readEvidence(world, schedule);
   const verdict = judgeLog(evidence);
@@ -109,6 +112,23 @@ async function measureTakeover(
   const tookMs = isDone ? Math.round(performance.now() - endMs) : Infinity;
   replica.start();
   return tookMs;
+}
+
+/** Waits until every replica says that it is ready: a service manager holds up those that are not. */
+async function waitForReady(
+  world: ReplicaWorld,
+  { patience, schedule }: { readonly patience: number; readonly schedule: ReplicaSchedule },
+): Promise<string[]> {
+  const limitMs = (READY_MS + 2 * schedule.lease.durationMs) * patience;
+  const endMs = performance.now() + limitMs;
+  while (true) {
+    const found = await Promise.all(world.replicas.map((replica) => replica.findUnreadiness()));
+    const problems = found.flatMap((why, at) =>
+      why === undefined ? [] : [`Replica ${at} is not ready after ${limitMs} ms: ${why}`]
+    );
+    if (problems.length === 0 || performance.now() > endMs) return problems;
+    await systemClock.sleep(100);
+  }
 }
 
 async function waitForAll(
