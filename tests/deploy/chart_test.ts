@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { parse } from "yaml";
+import type { ConfigFiles } from "../../src/config/config_files.ts";
+import { InvalidValue } from "../../src/config/invalid_value.ts";
+import { loadConfig } from "../../src/config/load_config.ts";
+import { parseServerUrl } from "../../src/config/url_text.ts";
 import { HELM_SECRETS, renderHelmValues } from "../../src/setup/helm_values.ts";
 import { setupOptions } from "../setup/setup_options.ts";
 import { peerTest } from "../support/peer.ts";
@@ -79,6 +83,8 @@ for (const name of VALUES_NAMES) {
   });
 }
 
+const SHARED = ["sharedStorage.url=https://kv:4512", "sharedStorage.tokenSecretName=token"];
+
 /** Values that the chart cannot do with, and what Helm says then. */
 const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
   [["teleport.address="], /teleport\.address is needed: host and port of Teleport/],
@@ -101,6 +107,31 @@ const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
   ],
   [["sharedStorage.url=https://kv:4512"], /sharedStorage\.tokenSecretName is needed/],
   [["sharedStorage.url=https://user@kv:4512"], /sharedStorage\.url: Does not match pattern/],
+  [["sharedStorage.url=https://kv:4512?x=1"], /sharedStorage\.url: Does not match pattern/],
+  [["sharedStorage.url=https://kv:4512/path#f"], /sharedStorage\.url: Does not match pattern/],
+  [
+    ["sharedStorage.url=http://kv:4512", "sharedStorage.tokenSecretName=token"],
+    /http:\/\/kv:4512 is http, .* Write https, or set sharedStorage\.allowHttp/,
+  ],
+  [
+    [...SHARED, "replicas=3", "podDisruptionBudget.maxUnavailable=3"],
+    /podDisruptionBudget\.maxUnavailable: 3 of 3 replicas would let all of them be away/,
+  ],
+  // A key twice is no TOML, a table beside its key neither, and of two spellings one has no effect.
+  [
+    ["eventHandler.settings.storage=/tmp/x"],
+    /settings\.storage: the chart writes `storage` itself/,
+  ],
+  [
+    [...SHARED, "eventHandler.settings.storage-token-file=/x"],
+    /the chart writes `storage-token-file`/,
+  ],
+  [["eventHandler.settings.teleport=x"], /settings\.teleport: the chart writes `teleport` itself/],
+  [["eventHandler.settings.forward=x"], /settings\.forward: the chart writes `forward` itself/],
+  [["eventHandler.settings.teleport-addr=a:1"], /the chart writes `teleport-addr` itself/],
+  [["eventHandler.settings.teleport-refresh-enabled=false"], /writes `teleport-refresh-enabled`/],
+  [["eventHandler.settings.fluentd-cert=/x"], /the chart writes `fluentd-cert` itself/],
+  [["eventHandler.batch=30", "eventHandler.settings.batch=40"], /the chart writes `batch` itself/],
   [["crd.create=true"], /crd\.create needs tbot\.enabled/],
   [["tbot.enabled=true"], /tbot\./],
   [
@@ -121,6 +152,70 @@ for (const [settings, said] of REFUSED) {
     const { code, stderr } = await renderChart("--values", valuesPath("least"), ...sets);
     assert.notEqual(code, 0);
     assert.match(stderr, said);
+  });
+}
+
+/** Values that come close to those, and the line of the settings that they make. */
+const TAKEN: readonly (readonly [readonly string[], string])[] = [
+  [
+    [...SHARED, "replicas=3", "podDisruptionBudget.maxUnavailable=2"],
+    'storage = "https://kv:4512"',
+  ],
+  [
+    [
+      "sharedStorage.url=http://kv:4512/path",
+      "sharedStorage.tokenSecretName=token",
+      "sharedStorage.allowHttp=true",
+    ],
+    "storage-allow-http = true",
+  ],
+  [["podDisruptionBudget.maxUnavailable=3"], "concurrency = 5"],
+  [["eventHandler.settings.batch=40"], "batch = 40"],
+  [["eventHandler.settings.teleport-refresh-interval=1m"], 'teleport-refresh-interval = "1m"'],
+  [["eventHandler.settings.skip-session-types={print}"], 'skip-session-types = ["print"]'],
+];
+
+for (const [settings, line] of TAKEN) {
+  peerTest(`The chart takes ${settings.join(", ")}, and so does the program`, NEEDS, async () => {
+    const sets = settings.flatMap((setting) => ["--set", setting]);
+    const { stderr, stdout } = await renderChart("--values", valuesPath("least"), ...sets);
+    assert.equal(stderr, "");
+    const text = settingsOf(parseManifests(stdout));
+    assert.ok(text.split("\n").includes(line), text);
+    const files: ConfigFiles = {
+      inspect: (path) => Promise.resolve(path.endsWith("/storage") ? "directory" : "file"),
+      readText: () => Promise.resolve(text),
+    };
+    const loaded = await loadConfig({ args: ["--config", "handler.toml"], env: {}, files });
+    assert.ok(loaded.ok, JSON.stringify(loaded));
+  });
+}
+
+for (
+  const [url, isTaken] of [
+    ["https://kv:4512", true],
+    ["https://kv.example.com/some/path/", true],
+    ["https://[2001:db8::1]:4512", true],
+    ["https://user@kv", false],
+    ["https://kv/a@b", false],
+    ["https://kv?x=1", false],
+    ["https://kv/path?x=1", false],
+    ["https://kv#f", false],
+    ["https://kv/path#f", false],
+    ["https://kv/a\\b", false],
+    ["https://k\\v", false],
+    ["https://kv /", false],
+    ["ftp://kv", false],
+    ["/var/lib/storage", false],
+  ] as const
+) {
+  Deno.test(`sharedStorage.url ${isTaken ? "takes" : "refuses"} '${url}', as storage does`, async () => {
+    const schema = JSON.parse(await read("values.schema.json"));
+    const { pattern } = schema.properties.sharedStorage.properties.url;
+    const parse = () => parseServerUrl(url);
+    if (isTaken) assert.doesNotThrow(parse);
+    else assert.throws(parse, InvalidValue);
+    assert.equal(new RegExp(pattern, "u").test(url), isTaken);
   });
 }
 

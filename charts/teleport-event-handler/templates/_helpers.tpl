@@ -102,7 +102,11 @@ name: {{ required "certManager.issuer.name is needed when certManager.issuer.cre
 {{- $_ := set $own "name" .name -}}
 {{- end -}}
 {{- end -}}
-{{- if .Values.sharedStorage.url -}}shared
+{{- if .Values.sharedStorage.url -}}
+{{- if and (hasPrefix "http:" .Values.sharedStorage.url) (not .Values.sharedStorage.allowHttp) -}}
+{{- fail (printf "sharedStorage.url: %s is http, so that token and state would go over the network in clear. Write https, or set sharedStorage.allowHttp where nobody else can listen" .Values.sharedStorage.url) -}}
+{{- end -}}
+shared
 {{- else if gt (int .Values.replicas) 1 -}}
 {{- fail "replicas: more than one handler cannot share a volume. Set sharedStorage.url to a KV Connect server, or replicas to 1" -}}
 {{- else if $own -}}own

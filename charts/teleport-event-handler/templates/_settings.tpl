@@ -1,6 +1,30 @@
 {{/* The settings file. JSON and TOML agree on how texts, numbers and lists of them are written. */}}
 {{- define "handler.settings" -}}
-{{- $keys := include "handler.fluentd.keys" . | fromYaml -}}
+{{- $top := include "handler.settings.top" . -}}
+{{- $tables := include "handler.settings.tables" . -}}
+{{- /* What stands there by the names of the flags, and the tables, which no setting may be named after. */ -}}
+{{- $written := list -}}
+{{- $prefix := "" -}}
+{{- range $line := splitList "\n" (printf "%s\n%s" $top $tables) -}}
+{{- if hasPrefix "[" $line -}}
+{{- $table := trimAll "[]" $line -}}
+{{- $written = append $written (splitList "." $table | first) -}}
+{{- $prefix = printf "%s-" (trimPrefix "forward." $table) -}}
+{{- else if contains " = " $line -}}
+{{- $written = append $written (printf "%s%s" $prefix (splitList " = " $line | first | replace "." "-")) -}}
+{{- end -}}
+{{- end -}}
+{{- $top }}
+{{- range $name, $value := .Values.eventHandler.settings }}
+{{- if has $name $written -}}
+{{- fail (printf "eventHandler.settings.%s: the chart writes `%s` itself, from another value. Set that one, and remove this" $name $name) -}}
+{{- end }}
+{{ $name }} = {{ $value | toJson }}
+{{- end }}
+{{ $tables }}
+{{ end -}}
+
+{{- define "handler.settings.top" -}}
 {{- $handler := .Values.eventHandler -}}
 {{- if eq (include "handler.storage" .) "shared" }}
 storage = {{ .Values.sharedStorage.url | toJson }}
@@ -42,10 +66,11 @@ start-time = {{ . | toJson }}
 {{- if .Values.diagnostics.enabled }}
 diagnostics-addr = {{ printf "%s:%d" .Values.diagnostics.host (int .Values.diagnostics.port) | toJson }}
 {{- end }}
-{{- range $name, $value := $handler.settings }}
-{{ $name }} = {{ $value | toJson }}
-{{- end }}
+{{- end -}}
 
+{{- define "handler.settings.tables" -}}
+{{- $keys := include "handler.fluentd.keys" . | fromYaml -}}
+{{- $handler := .Values.eventHandler }}
 [teleport]
 addr = {{ include "handler.address" . | toJson }}
 identity = {{ printf "/var/run/secrets/teleport-event-handler/teleport/%s" (include "handler.identitySecretPath" .) | toJson }}
@@ -75,4 +100,4 @@ for = {{ . | toJson }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{ end -}}
+{{- end -}}
