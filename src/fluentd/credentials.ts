@@ -45,7 +45,9 @@ export async function readReceiverTls(
       { hint: "fluentd.cert and fluentd.key must come from the same signing" },
     );
   }
-  const unusable = findUnusablePart({ certificate: cert, key: keyPem });
+  const certificates = parsePemBlocks(cert).filter((block) => block.label === "CERTIFICATE");
+  const client = { cert: certificates.map((b) => b.pem).join(""), key: keyPem };
+  const unusable = findUnusablePart({ certificate: client.cert, key: keyPem });
   if (unusable !== undefined) {
     throw new Fault("credentials", `Cannot use '${certificate}' with '${key}': ${unusable}`);
   }
@@ -55,8 +57,6 @@ export async function readReceiverTls(
       hint: "Make a new one with the authority that Fluentd trusts",
     });
   }
-  const certificates = parsePemBlocks(cert).filter((block) => block.label === "CERTIFICATE");
-  const client = { cert: certificates.map((b) => b.pem).join(""), key: keyPem };
   attempt(certificate, () => Deno.createHttpClient({ ...client, caCerts }).close());
   return { caCerts, client };
 }

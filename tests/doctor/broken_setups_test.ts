@@ -1,10 +1,12 @@
 /** Set-ups that do not work, and the one line in which doctor says so. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
 import { fluentdCertificates, issueTestCertificate } from "../support/certificates.ts";
 import { buildEvents } from "../support/events.ts";
 import { type FakePeers, type FakePeersOptions, startFakePeers } from "../support/fake_peers.ts";
+import { signWithOpenssl } from "../support/openssl.ts";
 import { canMount, runDoctorJson, runDoctorOnMount } from "./run_doctor.ts";
 
 /** One way to get it wrong. */
@@ -131,6 +133,21 @@ const SETUPS: readonly BrokenSetup[] = [
     ) => ["--fluentd-cert", files.expiredCertificate, "--fluentd-key", files.expiredKey],
     check: "fluentd-credentials",
     finding: /^Client certificate '.*' expired at \d{4}-/,
+    code: 78,
+  },
+  {
+    title: "a client certificate that the runtime would end over",
+    break: async ({ files }) => {
+      const { authority } = await fluentdCertificates();
+      const certificate = await signWithOpenssl(authority, {
+        folder: dirname(files.clientCertificate),
+        key: files.clientKey,
+        extensions: "certificatePolicies=critical,1.3.6.1.4.1.99999.1",
+      });
+      return ["--fluentd-cert", certificate];
+    },
+    check: "fluentd-credentials",
+    finding: /^Cannot use '.*signed\.crt' with '.*': Certificate has an extension .* critical/,
     code: 78,
   },
   {

@@ -257,6 +257,15 @@ Deno.test("readTeleportCredentials() refuses pairs that TLS cannot use, before t
   const weak = "genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out";
   const identity = await writeOpensslIdentity(folder, weak, "extendedKeyUsage=clientAuth\n");
   assert.match((await refuse({ identity })).text, /has 1024 bits/);
+  const unknown = await writeOpensslIdentity(
+    folder,
+    "ecparam -name prime256v1 -genkey -noout -out",
+    "policyConstraints=critical,requireExplicitPolicy:0\n",
+  );
+  assert.match(
+    (await refuse({ identity: unknown })).text,
+    /identity': Certificate has an extension that is marked critical .* tctl auth sign/,
+  );
 });
 
 Deno.test("readTeleportCredentials() leaves it to the server to judge who signed the certificate", async () => {

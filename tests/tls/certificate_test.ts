@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isKeyOfCertificate, readCertificates } from "../../src/tls/certificate.ts";
-import { findUnusablePart } from "../../src/tls/client_pair.ts";
 import { fluentdCertificates, issueTestCertificate } from "../support/certificates.ts";
-import { openssl, signWithOpenssl } from "../support/openssl.ts";
+import { openssl } from "../support/openssl.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 Deno.test("readCertificates() reads name and times of each certificate in order", async () => {
@@ -95,36 +94,4 @@ Deno.test("isKeyOfCertificate() knows the key of the first certificate, not of a
   assert.equal(isKeyOfCertificate(client.privateKeyPem, chain), true);
   assert.equal(isKeyOfCertificate(server.privateKeyPem, chain), false);
   assert.equal(isKeyOfCertificate(authority.privateKeyPem, chain), false);
-});
-
-Deno.test("findUnusablePart() has nothing against the pairs that we issue", async () => {
-  const { authority } = await fluentdCertificates();
-  for (const keyType of ["rsa", "ecdsa"] as const) {
-    const pair = await issueTestCertificate(authority, {
-      ...{ commonName: "x", usage: "client", keyType },
-      rsaBits: 2048,
-    });
-    const parts = { certificate: pair.certificatePem, key: pair.privateKeyPem };
-    assert.equal(findUnusablePart(parts), undefined);
-  }
-});
-
-Deno.test("findUnusablePart() knows the version whatever the length of the certificate", async () => {
-  await using folder = await temporaryFolder();
-  const { authority } = await fluentdCertificates();
-  const key = folder.join("key");
-  await openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key);
-  const keyPem = await Deno.readTextFile(key);
-  for (
-    const extensions of [undefined, "basicConstraints=CA:false", `nsComment=${"x".repeat(70_000)}`]
-  ) {
-    const options = {
-      folder: folder.path,
-      key,
-      ...(extensions === undefined ? {} : { extensions }),
-    };
-    const certificate = await Deno.readTextFile(await signWithOpenssl(authority, options));
-    const reason = findUnusablePart({ certificate, key: keyPem });
-    assert.equal(reason === undefined, extensions !== undefined, reason);
-  }
 });

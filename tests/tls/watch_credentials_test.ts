@@ -3,6 +3,7 @@ import { encryptPrivateKey } from "../../src/tls/encrypt_private_key.ts";
 import type { IssuedCertificate } from "../../src/tls/issue_certificates.ts";
 import { fluentdCertificates, issueTestAuthority } from "../support/certificates.ts";
 import { createRandom } from "../support/events.ts";
+import { openssl, signWithOpenssl } from "../support/openssl.ts";
 import { drawSeed } from "../support/seed.ts";
 import { issue, link, replace, replacePair, type Rig, startWatch, taken } from "./watch_rig.ts";
 
@@ -201,23 +202,39 @@ const SPOILED: readonly {
   },
   {
     title: "a key of a kind that would end the process",
-    spoil: async (rig) => {
-      const { openssl, signWithOpenssl } = await import("../support/openssl.ts");
-      const key = rig.folder.join("small.key");
-      await openssl(
-        ...["genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:1024", "-out", key],
-      );
-      const certificate = await signWithOpenssl((await fluentdCertificates()).authority, {
-        folder: rig.folder.path,
-        key,
-        extensions: "extendedKeyUsage = clientAuth",
-      });
-      await Deno.rename(certificate, rig.path.certificate);
-      await Deno.rename(key, rig.path.key);
-    },
+    spoil: (rig) =>
+      replaceByOpenssl(
+        rig,
+        "genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out",
+        "extendedKeyUsage = clientAuth",
+      ),
     said: /has 1024 bits, and RSA keys need at least 2048/,
   },
+  {
+    title: "a certificate that would end the process",
+    spoil: (rig) =>
+      replaceByOpenssl(
+        rig,
+        "ecparam -name prime256v1 -genkey -noout -out",
+        "certificatePolicies = critical,1.3.6.1.4.1.99999.1",
+      ),
+    said: /Cannot use '.*tls\.crt' with '.*tls\.key': Certificate has an extension that is marked/,
+  },
 ];
+
+/** Puts a pair in place whose key is made by a line for openssl, with these extensions. */
+async function replaceByOpenssl(rig: Rig, make: string, extensions: string): Promise<void> {
+  const key = rig.folder.join("new.key");
+  await openssl(...make.split(" "), key);
+  const { authority } = await fluentdCertificates();
+  const certificate = await signWithOpenssl(authority, {
+    folder: rig.folder.path,
+    key,
+    extensions,
+  });
+  await Deno.rename(certificate, rig.path.certificate);
+  await Deno.rename(key, rig.path.key);
+}
 
 for (const { title, spoil, said } of SPOILED) {
   Deno.test(`watchCredentials() tells once of ${title}, keeps the old ones, and goes on with good ones`, async () => {
