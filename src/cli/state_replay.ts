@@ -10,6 +10,7 @@ import { isSessionId } from "../core/session_id.ts";
 import { readReceiverTls } from "../fluentd/credentials.ts";
 import { formatSessionUrl } from "../fluentd/session_url.ts";
 import type { Sink } from "../pipeline/ports.ts";
+import type { QuarantineEntries } from "../state/quarantine_entries.ts";
 import type { QuarantineContent, QuarantineEntry } from "../state/quarantine_line.ts";
 import { createSinks } from "./create_sinks.ts";
 import { receiverTlsPathsOf } from "./credential_paths.ts";
@@ -51,9 +52,7 @@ export async function replayEntries(context: StateContext): Promise<number> {
   }
   const isMeant = await findEntries(quarantine, named);
   if (config.dryRun) {
-    let count = 0;
-    for await (const entry of quarantine.read()) if (isMeant(entry)) count++;
-    writeOut(`Dry run: nothing was sent; entries that would be: ${count}\n`);
+    await showReplay(quarantine, isMeant, config);
     return 0;
   }
   const tlsPaths = await receiverTlsPathsOf(config, systemFiles);
@@ -69,13 +68,37 @@ export async function replayEntries(context: StateContext): Promise<number> {
   );
   const replay = new Replay({ config, sinkFor, stop, abort, clock: systemClock });
   try {
-    await quarantine.takeOut((entry) => isMeant(entry) ? replay.send(entry) : false);
+    await quarantine.takeOut(
+      (entry) => !stop.aborted && isMeant(entry),
+      (entry) => replay.send(entry),
+    );
   } finally {
     writeOut(formatTotals(replay.totals));
   }
   if (stop.aborted) writeOut("Stopped; what was not sent is still in the quarantine\n");
   const { refused, unsendable } = replay.totals;
   return refused === 0 && unsendable === 0 && !stop.aborted ? 0 : 1;
+}
+
+/** Says what would be sent, and names what cannot be. */
+async function showReplay(
+  quarantine: QuarantineEntries,
+  isMeant: (entry: QuarantineEntry) => boolean,
+  config: Config,
+): Promise<void> {
+  let [sendable, unsendable] = [0, 0];
+  for await (const entry of quarantine.read()) {
+    if (!isMeant(entry)) continue;
+    const found = toSendable(entry, config);
+    if (typeof found === "string") {
+      unsendable++;
+      tellUnsendable(entry, found);
+    } else {
+      sendable++;
+    }
+  }
+  const rest = unsendable === 0 ? "" : `, that cannot be: ${unsendable}`;
+  writeOut(`Dry run: nothing was sent; entries that would be: ${sendable}${rest}\n`);
 }
 
 interface ReplayOptions {
@@ -103,7 +126,7 @@ class Replay {
     const sendable = toSendable(entry, config);
     if (typeof sendable === "string") {
       this.totals.unsendable++;
-      return tell(`Cannot be sent: ${describeEntry(entry)}: ${sendable}`);
+      return tellUnsendable(entry, sendable);
     }
     let delivery: Delivery;
     try {
@@ -176,6 +199,12 @@ function away(problem: string): Fault {
 function tell(text: string): false {
   writeOut(`${escapeControls(text)}\n`);
   return false;
+}
+
+function tellUnsendable(entry: QuarantineEntry, reason: string): false {
+  // The description of a line that cannot be read says why.
+  const why = "defect" in entry.content ? "" : `: ${reason}`;
+  return tell(`Cannot be sent: ${describeEntry(entry)}${why}`);
 }
 
 function formatTotals({ refused, sent, unsendable }: Totals): string {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
-import { Fault } from "../core/fault.ts";
+import { Fault, formatError } from "../core/fault.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type { Quarantine, RejectedEvent } from "../pipeline/ports.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type KvKey,
 } from "./kv_connection.ts";
 import {
+  describeRepeat,
   fullQuarantineFault,
   type QuarantineEntries,
   type QuarantineSize,
@@ -95,22 +96,46 @@ export class KvQuarantine implements Quarantine, QuarantineEntries {
     for await (const { entry } of this.#readAll()) yield entry;
   }
 
-  async takeOut(isDone: (entry: QuarantineEntry) => Promise<boolean> | boolean): Promise<void> {
-    const { db } = this.#options.connection;
+  /** @throws {Fault} of kind `state`, and what `send` throws. */
+  async takeOut(
+    isMeant: (entry: QuarantineEntry) => boolean,
+    send?: (entry: QuarantineEntry) => Promise<boolean> | boolean,
+  ): Promise<void> {
+    let isWritable = false;
     for await (const { entry, stored } of this.#readAll()) {
-      if (!await isDone(entry)) continue;
-      const id = stored.key.at(-1)!;
-      const bytes = entry.line.length + 1;
-      const remove = [stored.key];
-      for (let part = 0; part < countMore(id); part++) remove.push(this.#partKey(id, part));
-      await this.#change(async (size) => {
-        const [now] = await db.read([stored.key]);
-        // Somebody else has taken it out.
-        if (now!.value === undefined) return undefined;
-        const left = { count: Math.max(0, size.count - 1), bytes: Math.max(0, size.bytes - bytes) };
-        return { size: left, remove };
-      });
+      if (!isMeant(entry)) continue;
+      if (send !== undefined) {
+        // What is written is what was there: the server takes writes.
+        if (!isWritable) await this.#change((size) => Promise.resolve({ size }));
+        isWritable = true;
+        if (!await send(entry)) continue;
+      }
+      try {
+        await this.#remove(stored, entry);
+      } catch (error) {
+        if (send === undefined) throw error;
+        throw new Fault(
+          "state",
+          `Cannot take an event out of the quarantine '${this.place}': ${formatError(error)}`,
+          { hint: describeRepeat(1) },
+        );
+      }
     }
+  }
+
+  async #remove(stored: KvEntry, entry: QuarantineEntry): Promise<void> {
+    const { db } = this.#options.connection;
+    const id = stored.key.at(-1)!;
+    const bytes = entry.line.length + 1;
+    const remove = [stored.key];
+    for (let part = 0; part < countMore(id); part++) remove.push(this.#partKey(id, part));
+    await this.#change(async (size) => {
+      const [now] = await db.read([stored.key]);
+      // Somebody else has taken it out.
+      if (now!.value === undefined) return undefined;
+      const left = { count: Math.max(0, size.count - 1), bytes: Math.max(0, size.bytes - bytes) };
+      return { size: left, remove };
+    });
   }
 
   async *#readAll() {

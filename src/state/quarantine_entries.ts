@@ -19,11 +19,22 @@ export interface QuarantineEntries {
   /** All entries, oldest first, few in memory at a time. */
   read(): AsyncIterable<QuarantineEntry>;
   /**
-   * Goes through all entries, oldest first, and takes out those for which `isDone` resolves with true.
-   * Whenever the process ends, each entry is still there or was taken out. When `isDone` throws, what it
-   * said yes to before is taken out all the same.
+   * Takes out the entries that are meant, oldest first; where `send` is given, those for which it
+   * resolves with true, and it is not called before it is known that they can be taken out. Whenever the
+   * process ends, each entry is still there or was taken out. When `send` throws, what was sent before
+   * is taken out all the same.
    */
-  takeOut(isDone: (entry: QuarantineEntry) => Promise<boolean> | boolean): Promise<void>;
+  takeOut(
+    isMeant: (entry: QuarantineEntry) => boolean,
+    send?: (entry: QuarantineEntry) => Promise<boolean> | boolean,
+  ): Promise<void>;
+}
+
+/** Says what follows when so many events were sent and could not be taken out. */
+export function describeRepeat(count: number): string {
+  return count === 1
+    ? "1 event was sent and is still there: unless it is dropped, replay sends it again"
+    : `${count} events were sent and are still there: unless they are dropped, replay sends them again`;
 }
 
 /** Says that there is no room left; `before` is what has to be done before entries are taken out. */

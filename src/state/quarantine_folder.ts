@@ -1,9 +1,16 @@
 import { Fault, formatError } from "../core/fault.ts";
-import type { QuarantineEntries, QuarantineSize } from "./quarantine_entries.ts";
+import {
+  describeRepeat,
+  type QuarantineEntries,
+  type QuarantineSize,
+} from "./quarantine_entries.ts";
 import { QuarantineEntry } from "./quarantine_line.ts";
+import { refuseLink } from "./storage_folder.ts";
 
 /** The file that lines are added to. */
 export const OPEN_FILE = "events.jsonl";
+/** What takes the place of a file from which lines were taken out; of no use when it is found. */
+const NEXT_FILE = `${OPEN_FILE}.new`;
 /** Files that are full: the number counts up, so that their names are in the order of their age. */
 const FULL_FILE = /^events-(\d{6,})\.jsonl$/;
 const NEWLINE = 0x0a;
@@ -32,6 +39,7 @@ export class QuarantineFolder implements QuarantineEntries {
 
   async measure(): Promise<QuarantineSize> {
     let [count, bytes] = [0, 0];
+    await this.#refuseLinks();
     for (const file of await this.listFiles()) {
       count += await this.#countLines(file.path);
       bytes += file.bytes;
@@ -44,7 +52,7 @@ export class QuarantineFolder implements QuarantineEntries {
     try {
       const names: string[] = [];
       for await (const { isFile, name } of Deno.readDir(this.path)) {
-        if (isFile && (name === OPEN_FILE || FULL_FILE.test(name))) names.push(name);
+        if (isFile && isOwnName(name)) names.push(name);
       }
       names.sort((a, b) => numberOf(a) - numberOf(b));
       const files: QuarantineFileFacts[] = [];
@@ -62,6 +70,7 @@ export class QuarantineFolder implements QuarantineEntries {
 
   /** All lines, oldest first, one file in memory at a time. @throws {Fault} of kind `state`. */
   async *read(): AsyncGenerator<QuarantineEntry> {
+    await this.#refuseLinks();
     // Before the others are listed: a handler may be about to give it its number.
     const open = await this.#readFile(`${this.path}/${OPEN_FILE}`);
     for (const { path } of await this.listFiles()) {
@@ -74,28 +83,35 @@ export class QuarantineFolder implements QuarantineEntries {
   }
 
   /**
-   * Goes through all lines, oldest first, and takes out those for which `isDone` resolves with true. A
-   * file is written anew when its last line was looked at, under another name that it then trades for
-   * its own: whenever the process ends, each line is still there or was taken out. When `isDone`
-   * throws, what it said yes to before is taken out all the same.
+   * As `QuarantineEntries` says. A file is written anew when its last line was looked at, under another
+   * name that it then trades for its own. Before anything is sent, that file is on the disk with all
+   * lines: fewer will find room.
    *
-   * @throws {Fault} of kind `state`, and what `isDone` throws.
+   * @throws {Fault} of kind `state`, and what `send` throws.
    */
-  async takeOut(isDone: (entry: QuarantineEntry) => Promise<boolean> | boolean): Promise<void> {
+  async takeOut(
+    isMeant: (entry: QuarantineEntry) => boolean,
+    send?: (entry: QuarantineEntry) => Promise<boolean> | boolean,
+  ): Promise<void> {
+    await this.#refuseLinks();
     for (const { path } of await this.listFiles()) {
       const file = await this.#readFile(path);
       if (file === undefined) continue;
       const entries = [...splitLines(file.bytes)];
-      const kept: QuarantineEntry[] = [];
-      let looked = 0;
+      const meant = entries.filter(isMeant);
+      if (meant.length === 0) continue;
+      await this.#discardNext();
+      if (send !== undefined) await this.#reserveNext(path, entries);
+      const done = new Set<QuarantineEntry>();
       try {
-        for (const entry of entries) {
-          if (!await isDone(entry)) kept.push(entry);
-          looked++;
-        }
+        for (const entry of meant) if (send === undefined || await send(entry)) done.add(entry);
       } finally {
-        kept.push(...entries.slice(looked));
-        if (kept.length < entries.length) await this.#replace(path, kept);
+        const kept = entries.filter((entry) => !done.has(entry));
+        try {
+          if (done.size > 0) await this.#replace(path, kept, send && done.size);
+        } finally {
+          await this.#discardNext();
+        }
       }
     }
   }
@@ -115,31 +131,69 @@ export class QuarantineFolder implements QuarantineEntries {
     await folder.sync();
   }
 
-  async #replace(path: string, entries: readonly QuarantineEntry[]): Promise<void> {
+  async #reserveNext(path: string, entries: readonly QuarantineEntry[]): Promise<void> {
+    try {
+      await this.#writeNext(entries, { isNew: true });
+    } catch (error) {
+      await this.#discardNext();
+      throw this.#cannotTakeOut(path, error, 0);
+    }
+  }
+
+  async #replace(
+    path: string,
+    entries: readonly QuarantineEntry[],
+    sent: number | undefined,
+  ): Promise<void> {
     try {
       if (entries.length === 0) {
         await Deno.remove(path);
       } else {
-        const next = `${path}.new`;
-        {
-          using file = await Deno.open(next, {
-            write: true,
-            create: true,
-            truncate: true,
-            mode: 0o600,
-          });
-          for (const { line } of entries) await writeAll(file, [line, new Uint8Array([NEWLINE])]);
-          await file.sync();
-        }
-        await Deno.rename(next, path);
+        await this.#writeNext(entries, { isNew: sent === undefined });
+        await Deno.rename(this.#nextPath, path);
       }
       await this.sync();
     } catch (error) {
-      throw new Fault(
-        "state",
-        `Cannot take lines out of the quarantine '${path}': ${formatError(error)}`,
-        { hint: "Nothing of it is lost; make room or check the owner, and try again" },
-      );
+      throw this.#cannotTakeOut(path, error, sent);
+    }
+  }
+
+  /** Writes over what is there, whose room it then has. */
+  async #writeNext(
+    entries: readonly QuarantineEntry[],
+    { isNew }: { readonly isNew: boolean },
+  ): Promise<void> {
+    using file = await Deno.open(this.#nextPath, {
+      write: true,
+      create: true,
+      createNew: isNew,
+      mode: 0o600,
+    });
+    const bytes = joinLines(entries);
+    await writeAll(file, [bytes]);
+    await file.truncate(bytes.length);
+    await file.sync();
+  }
+
+  /** A run that was killed may have left one. What cannot be removed is told of when it is in the way. */
+  async #discardNext(): Promise<void> {
+    await Deno.remove(this.#nextPath).catch(() => {});
+  }
+
+  get #nextPath(): string {
+    return `${this.path}/${NEXT_FILE}`;
+  }
+
+  /** Reading would follow them, and listing would not. */
+  async #refuseLinks(): Promise<void> {
+    await refuseLink(this.path);
+    try {
+      for await (const { isSymlink, name } of Deno.readDir(this.path)) {
+        if (isSymlink && isOwnName(name)) await refuseLink(`${this.path}/${name}`);
+      }
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      if (!isMissing(error)) throw this.#cannotRead(error);
     }
   }
 
@@ -176,6 +230,20 @@ export class QuarantineFolder implements QuarantineEntries {
     }
   }
 
+  /** `sent` is how many of its lines were; undefined where nothing was to be sent. */
+  #cannotTakeOut(path: string, error: unknown, sent: number | undefined): Fault {
+    const what = sent === 0 ? "Nothing of it was sent" : "Nothing of it is lost";
+    return new Fault(
+      "state",
+      `Cannot take lines out of the quarantine '${path}': ${formatError(error)}`,
+      {
+        hint: sent
+          ? `Make room or check the owner. ${describeRepeat(sent)}`
+          : `${what}; make room or check the owner, and try again`,
+      },
+    );
+  }
+
   #cannotRead(error: unknown): Fault {
     return new Fault("state", `Cannot read the quarantine '${this.path}': ${formatError(error)}`, {
       hint: "Run this as the user of the handler",
@@ -197,8 +265,23 @@ function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
+function isOwnName(name: string): boolean {
+  return name === OPEN_FILE || FULL_FILE.test(name);
+}
+
 function numberOf(name: string): number {
   return name === OPEN_FILE ? Infinity : Number(FULL_FILE.exec(name)?.[1]);
+}
+
+function joinLines(entries: readonly QuarantineEntry[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(entries.reduce((sum, { line }) => sum + line.length + 1, 0));
+  let at = 0;
+  for (const { line } of entries) {
+    joined.set(line, at);
+    at += line.length;
+    joined[at++] = NEWLINE;
+  }
+  return joined;
 }
 
 function* splitLines(bytes: Uint8Array<ArrayBuffer>): Generator<QuarantineEntry> {

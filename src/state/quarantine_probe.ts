@@ -1,5 +1,5 @@
 import { formatByteSize } from "../core/byte_size.ts";
-import { formatError } from "../core/fault.ts";
+import { Fault, formatError } from "../core/fault.ts";
 import { type Finding, ok, warning } from "../core/finding.ts";
 import type { QuarantineEntries } from "./quarantine_entries.ts";
 
@@ -10,9 +10,12 @@ export async function probeQuarantine(quarantine: QuarantineEntries): Promise<Fi
   try {
     ({ bytes, count } = await quarantine.measure());
   } catch (error) {
+    const { hint, message } = error instanceof Fault
+      ? error
+      : { hint: undefined, message: formatError(error) };
     return warning("The quarantine cannot be read", {
-      advice: "Run doctor as the user of the handler",
-      details: [formatError(error)],
+      advice: hint ?? "Run doctor as the user of the handler",
+      details: [message],
     });
   }
   if (count === 0) return ok("No event was rejected");

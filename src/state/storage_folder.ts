@@ -45,7 +45,8 @@ export async function openStorageFolder(folder: string): Promise<string | undefi
     `Close it with: chmod 700 ${quoteForShell(folder)}`;
 }
 
-async function refuseLink(path: string): Promise<void> {
+/** @throws {Fault} of kind `state` when there is a symbolic link in place of what is ours. */
+export async function refuseLink(path: string): Promise<void> {
   const isLink = await Deno.lstat(path).then((info) => info.isSymlink, () => false);
   if (!isLink) return;
   throw new Fault(

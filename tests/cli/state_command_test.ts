@@ -4,9 +4,11 @@ import type { AuditEvent } from "../../src/core/event.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
 import { formatQuarantineLine } from "../../src/state/quarantine_line.ts";
 import { StorageLock } from "../../src/state/storage_lock.ts";
+import { canMount } from "../doctor/run_doctor.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { makeEvent } from "../support/pipeline_ports.ts";
+import { TestProcess } from "../support/process.ts";
 import { startProgram } from "../support/program.ts";
 import { HAS_TERMINALS, TerminalSession } from "./terminal_session.ts";
 
@@ -277,6 +279,56 @@ Deno.test("state quarantine replay sends nothing in a dry run", async () => {
   assert.deepEqual([code, out], [0, "Dry run: nothing was sent; entries that would be: 2"]);
   assert.deepEqual(peers.receiver.requests, []);
   assert.deepEqual(await listIds(peers), ["e0", "e1"]);
+});
+
+Deno.test("state quarantine replay names in a dry run what cannot be sent, and does not count it as what would be", async () => {
+  await using peers = await startWith([...logEvents(2), ["elsewhere", makeEvent("odd")]]);
+  const halves = '{"quarantinedAt":"2026\n'.repeat(11);
+  await Deno.writeTextFile(openQuarantine(peers).path, halves, { append: true });
+  const { code, out } = await run(peers, "replay", "--all", "--dry-run");
+  assert.equal(code, 0);
+  const lines = out.split("\n").map((line) => line.replace(/[0-9a-f]{12}/, "KEY"));
+  assert.deepEqual(lines, [
+    "Cannot be sent: KEY test odd: the stream 'elsewhere' is not known",
+    ...Array<string>(11).fill(
+      "Cannot be sent: KEY a line that cannot be read (Not a whole line of JSON)",
+    ),
+    "Dry run: nothing was sent; entries that would be: 2, that cannot be: 12",
+  ]);
+});
+
+Deno.test({
+  name: "state quarantine replay sends nothing from a full disk, and leaves nothing behind there",
+  ignore: !canMount(),
+  async fn() {
+    await using peers = await startWith(logEvents(3));
+    await Deno.writeTextFile(`${peers.storage}/lock`, "1\n");
+    const script = `mount -t tmpfs -o size=64k tmpfs "$1" && cp -R "$2/." "$1" || exit 99
+      cat /dev/zero > "$1/ballast" 2> /dev/null
+      "$0" state quarantine replay --all --config "$3"
+      code=$?
+      ls "$1/quarantine"
+      exit $code`;
+    await Deno.mkdir(`${peers.folder}/copy`);
+    await Deno.rename(peers.storage, `${peers.folder}/copy/storage`);
+    await Deno.mkdir(peers.storage);
+    await using process = new TestProcess({
+      command: "unshare",
+      args: [
+        ...["--user", "--map-root-user", "--mount", "sh", "-c", script],
+        ...[Deno.env.get("PROGRAM") ?? RUN, peers.storage],
+        ...[`${peers.folder}/copy/storage`, peers.config],
+      ],
+    });
+    const { code } = await process.waitForExit();
+    assert.equal(code, 1, process.stderr.join("\n"));
+    assert.match(
+      process.stderr.join("\n"),
+      /: Cannot take lines out of the quarantine '.*': No space left on device.*\. Nothing of it was sent; make room or check the owner, and try again$/,
+    );
+    assert.deepEqual(process.stdout, ["0 sent, 0 refused again", "events.jsonl"]);
+    assert.deepEqual(peers.receiver.requests, []);
+  },
 });
 
 for (

@@ -111,7 +111,7 @@ export function testQuarantineContract(
     const quarantine = subject.open(PLENTY);
     for (let i = 0; i < 12; i++) await quarantine.put(reject(makeEvent(`e${i}`)));
     const looked: string[] = [];
-    await subject.entries.takeOut((entry) => {
+    await subject.entries.takeOut(() => true, (entry) => {
       looked.push(idOf(entry));
       return looked.length % 2 === 0;
     });
@@ -123,7 +123,7 @@ export function testQuarantineContract(
   test("takes out what was done before a failure, and leaves the rest", async (subject) => {
     const quarantine = subject.open(PLENTY);
     for (let i = 0; i < 5; i++) await quarantine.put(reject(makeEvent(`e${i}`)));
-    const failing = subject.entries.takeOut((entry) => {
+    const failing = subject.entries.takeOut(() => true, (entry) => {
       if (idOf(entry) === "e2") throw new Error("away");
       return Promise.resolve(true);
     });

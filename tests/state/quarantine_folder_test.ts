@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Fault } from "../../src/core/fault.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
 import { QuarantineFolder } from "../../src/state/quarantine_folder.ts";
+import { probeQuarantine } from "../../src/state/quarantine_probe.ts";
 import { formatQuarantineLine, type QuarantineEntry } from "../../src/state/quarantine_line.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { makeEvent } from "../support/pipeline_ports.ts";
@@ -20,6 +21,22 @@ async function fill(folder: TemporaryFolder, count: number): Promise<QuarantineF
     await file.put({ streamId: "log", event: makeEvent(`e${i}`), reason: "no" });
   }
   return new QuarantineFolder(folder.path);
+}
+
+/** Lines can be taken out of no file then. */
+async function blockNextFile(folder: TemporaryFolder): Promise<void> {
+  await Deno.mkdir(folder.join("events.jsonl.new", "x"), { recursive: true });
+}
+
+/** The runtime lets only those make links who may write anywhere. */
+async function link(target: string, path: string): Promise<void> {
+  const { success } = await new Deno.Command("ln", { args: ["-s", target, path] }).output();
+  assert.ok(success);
+}
+
+async function listNames(folder: TemporaryFolder): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
+  return names.sort();
 }
 
 async function readIds(folder: QuarantineFolder): Promise<string[]> {
@@ -117,7 +134,7 @@ Deno.test("QuarantineFolder.takeOut() keeps what came before and after a failure
     if (idOf(entry) === "e7") throw new Error("receiver is away");
     return Number(idOf(entry).slice(1)) % 2 === 0;
   };
-  await assert.rejects(quarantine.takeOut(isDone), /receiver is away/);
+  await assert.rejects(quarantine.takeOut(() => true, isDone), /receiver is away/);
   const left = ["e1", "e3", "e5", ...Array.from({ length: 13 }, (_, i) => `e${i + 7}`)];
   assert.deepEqual(await readIds(quarantine), left);
 });
@@ -125,7 +142,7 @@ Deno.test("QuarantineFolder.takeOut() keeps what came before and after a failure
 Deno.test("QuarantineFolder.takeOut() loses nothing when it cannot write, and says so", async () => {
   await using folder = await temporaryFolder();
   const quarantine = await fill(folder, 3);
-  await Deno.mkdir(folder.join("events.jsonl.new"));
+  await blockNextFile(folder);
   await assert.rejects(
     quarantine.takeOut((entry) => idOf(entry) === "e1"),
     (fault: Fault) =>
@@ -134,3 +151,88 @@ Deno.test("QuarantineFolder.takeOut() loses nothing when it cannot write, and sa
   );
   assert.deepEqual(await readIds(quarantine), ["e0", "e1", "e2"]);
 });
+
+Deno.test("QuarantineFolder.takeOut() lets nothing be sent that it could not take out", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = await fill(folder, 3);
+  await blockNextFile(folder);
+  const sent: string[] = [];
+  await assert.rejects(
+    quarantine.takeOut(() => true, (entry) => sent.push(idOf(entry)) > 0),
+    (fault: Fault) => /\. Nothing of it was sent; make room or check the owner/.test(fault.text),
+  );
+  assert.deepEqual(sent, []);
+  assert.deepEqual(await readIds(quarantine), ["e0", "e1", "e2"]);
+});
+
+Deno.test("QuarantineFolder.takeOut() has the room for what may be left on the disk before anything is sent", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = await fill(folder, 3);
+  const { bytes } = await quarantine.measure();
+  const sizes: number[] = [];
+  await quarantine.takeOut(() => true, async () => {
+    sizes.push((await Deno.stat(folder.join("events.jsonl.new"))).size);
+    return false;
+  });
+  assert.deepEqual(sizes, [bytes, bytes, bytes]);
+  assert.deepEqual(await listNames(folder), ["events.jsonl"]);
+});
+
+Deno.test("QuarantineFolder.takeOut() names the events that would be sent again when it cannot take them out after all", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = await fill(folder, 3);
+  const path = folder.join("events.jsonl");
+  const failing = quarantine.takeOut(() => true, async (entry) => {
+    if (idOf(entry) !== "e2") return true;
+    await Deno.rename(path, `${path}.aside`);
+    await Deno.mkdir(path);
+    return false;
+  });
+  await assert.rejects(
+    failing,
+    (fault: Fault) =>
+      /\. Make room or check the owner\. 2 events were sent and are still there: unless they are dropped, replay sends them again$/
+        .test(fault.text),
+  );
+  assert.deepEqual(await listNames(folder), ["events.jsonl", "events.jsonl.aside"]);
+});
+
+Deno.test("QuarantineFolder.takeOut() is not held up by what a run that was killed has left, and follows no link", async () => {
+  await using folder = await temporaryFolder();
+  const quarantine = await fill(folder, 3);
+  const left = folder.join("events.jsonl.new");
+  await Deno.writeTextFile(folder.join("elsewhere"), "x".repeat(9000));
+  for (const leave of [Deno.copyFile, link]) {
+    await leave(folder.join("elsewhere"), left);
+    const [first] = await readIds(quarantine);
+    await quarantine.takeOut((entry) => idOf(entry) === first, () => true);
+    assert.equal((await Deno.stat(folder.join("elsewhere"))).size, 9000);
+    assert.deepEqual(await listNames(folder), ["elsewhere", "events.jsonl"]);
+  }
+  assert.deepEqual(await readIds(quarantine), ["e2"]);
+});
+
+for (const name of ["events.jsonl", "events-000001.jsonl"]) {
+  Deno.test(`QuarantineFolder says of a link in place of ${name} that it is not followed`, async () => {
+    await using folder = await temporaryFolder();
+    const quarantine = await fill(folder, 1);
+    await Deno.rename(folder.join("events.jsonl"), folder.join("moved"));
+    for (const target of ["moved", "nowhere"]) {
+      await link(folder.join(target), folder.join(name));
+      const looks = [
+        () => quarantine.measure(),
+        () => readIds(quarantine),
+        () => quarantine.takeOut(() => true),
+      ];
+      for (const look of looks) {
+        await assert.rejects(
+          look(),
+          (fault: Fault) => /^Symbolic link '.*' is not followed\. Move it away;/.test(fault.text),
+        );
+      }
+      const finding = await probeQuarantine(quarantine);
+      assert.match(finding.advice ?? "", /^Move it away;/);
+      await Deno.remove(folder.join(name));
+    }
+  });
+}
