@@ -4,6 +4,7 @@ import type { EventFilter } from "../core/event_filter.ts";
 import type { Position } from "../core/position.ts";
 import type { ByteBudget } from "../pipeline/byte_budget.ts";
 import type { Tracer } from "../core/tracer.ts";
+import { Evidence } from "../pipeline/evidence.ts";
 import { type ForwardOptions, forwardStream } from "../pipeline/forward_stream.ts";
 import type {
   EventStream,
@@ -55,6 +56,13 @@ export interface StreamForwarding
  * 100 ms for each, 20 requests a second are made nevertheless.
  */
 const MAX_WAITING = 3;
+/** Ends of streams in a row, with nothing accepted, at which events are set aside in a run that ends. */
+const MAX_LAST_ENDS = 20;
+
+/** What the receiver takes of streams that it takes alike. */
+export function createEvidence({ exitOnLastEvent }: Pick<Config, "exitOnLastEvent">): Evidence {
+  return new Evidence(exitOnLastEvent ? { maxEnds: MAX_LAST_ENDS } : {});
+}
 
 /** Puts the two together as the pipeline takes them. */
 export function toForwardOptions(

@@ -6,6 +6,7 @@ import type { Position } from "../core/position.ts";
 import { Fault } from "../core/fault.ts";
 import { ChunkRunner, type ChunkStart } from "../pipeline/chunk_runner.ts";
 import { ChunkScheduler } from "../pipeline/chunk_scheduler.ts";
+import type { Evidence } from "../pipeline/evidence.ts";
 import type { Lockout } from "../pipeline/lockout.ts";
 import { forwardByMode } from "../pipeline/log_modes.ts";
 import type { StreamEnd, StreamPosition, StreamSharing } from "../pipeline/ports.ts";
@@ -29,7 +30,7 @@ import {
   type LogPosition,
 } from "../teleport/log_position.ts";
 import { LogStream } from "../teleport/log_stream.ts";
-import { forward, type Forwarding, toForwardOptions } from "./forwarding.ts";
+import { createEvidence, forward, type Forwarding, toForwardOptions } from "./forwarding.ts";
 
 /** Waiting between Teleport and Fluentd: enough for the next request to be ready in time. */
 const MAX_LOG_BYTES = 2 * 1024 * 1024;
@@ -47,7 +48,7 @@ export class LogForwarding {
   #export: { readonly position: BulkPosition; readonly readAtMs: number } | undefined;
   readonly #onMode: (mode: "paged" | "bulk") => void;
   /** Of all chunks: one may hold nothing but an event that is refused. */
-  readonly #evidence = { acceptedCount: 0 };
+  readonly #evidence: Evidence;
 
   constructor(
     forwarding: Forwarding,
@@ -62,6 +63,7 @@ export class LogForwarding {
     },
   ) {
     this.#forwarding = forwarding;
+    this.#evidence = createEvidence(forwarding.config);
     this.#sessions = options.sessions;
     this.#lockout = options.lockout;
     this.#sharing = options.sharing;

@@ -3,7 +3,7 @@ import { formatSessionUrl } from "../fluentd/session_url.ts";
 import type { StreamSharing } from "../pipeline/ports.ts";
 import { SessionScheduler } from "../pipeline/session_scheduler.ts";
 import { SessionStream } from "../teleport/session_stream.ts";
-import { forward, type Forwarding } from "./forwarding.ts";
+import { createEvidence, forward, type Forwarding } from "./forwarding.ts";
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -15,7 +15,7 @@ export function createSessionScheduler(
   const { clock, config, connection: { auditLog }, observer, stop, store } = forwarding;
   const filter = createEventFilter({ types: [], skipTypes: config.skipSessionTypes });
   // The URL of each session is another one, and the receiver behind it the same.
-  const evidence = { acceptedCount: 0 };
+  const evidence = createEvidence(config);
   return new SessionScheduler({
     concurrency: config.concurrency,
     clock,

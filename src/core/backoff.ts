@@ -2,7 +2,7 @@
 export interface BackoffOptions {
   /** Longest first pause, in milliseconds. @default {100} */
   readonly firstMs?: number;
-  /** Longest pause ever, in milliseconds. @default {30000} */
+  /** Longest pause ever, in milliseconds. @default {5000} */
   readonly maxMs?: number;
   /** Source of jitter: a number in [0, 1). @default {Math.random} */
   readonly random?: () => number;
@@ -21,7 +21,7 @@ export class Backoff {
 
   constructor(options: BackoffOptions = {}) {
     this.#firstMs = options.firstMs ?? 100;
-    this.#maxMs = options.maxMs ?? 30_000;
+    this.#maxMs = options.maxMs ?? 5000;
     this.#random = options.random ?? Math.random;
   }
 

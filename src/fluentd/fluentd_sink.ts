@@ -26,6 +26,7 @@ export class FluentdLanes implements Disposable {
     signal: AbortSignal,
     held?: HeldPost,
   ): Promise<Delivery> {
+    if (signal.aborted) held?.drop();
     signal.throwIfAborted();
     const lane = held?.take() ?? await this.#acquire(signal);
     try {

@@ -46,6 +46,8 @@ export const DONE_PREFIX = "done/";
 export const CHUNK_START: Position = { version: 1, cursor: "" };
 
 const MAX_CHUNK_PAUSE_MS = 30_000;
+/** The same when it is the server that is away, which gives fresh events when it comes back. */
+const MAX_AWAY_PAUSE_MS = 5000;
 
 /** A chunk that fails, and since when it has not moved. */
 interface ChunkFailure {
@@ -82,10 +84,11 @@ export class ChunkRunner {
     return this.#pool.counts;
   }
 
-  /** Why chunks fail that Teleport did not give in so many tries in a row, or more. */
-  reasonsAfter(tries: number): readonly string[] {
-    return [...this.#failures.values()].flatMap(({ backoff, reason }) =>
-      reason !== undefined && backoff.failures >= tries ? [reason] : []
+  /** Why chunks fail of which Teleport has given nothing for so long, or longer. */
+  reasonsAfter(ms: number): readonly string[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#failures.values()].flatMap(({ reason, sinceMs }) =>
+      reason !== undefined && nowMs - sinceMs >= ms ? [reason] : []
     );
   }
 
@@ -170,7 +173,8 @@ export class ChunkRunner {
         failure = { backoff, position, sinceMs, reason: undefined, isStalled: false },
       );
     }
-    const delayMs = failure.backoff.nextMs();
+    const maxMs = fault.kind === "unavailable" ? MAX_AWAY_PAUSE_MS : MAX_CHUNK_PAUSE_MS;
+    const delayMs = Math.min(failure.backoff.nextMs(), maxMs);
     const attempt = failure.backoff.failures;
     const peer = fault.kind === "state" ? "state" : "source";
     failure.reason = peer === "source" ? fault.text : undefined;

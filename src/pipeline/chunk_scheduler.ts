@@ -31,8 +31,8 @@ export interface ChunkSchedulerOptions extends Omit<ChunkRunnerOptions, "onDone"
 const LATE_DAYS = 2;
 /** Shared chunks that are listed ahead: what replicas are through with until it is noticed here. */
 const SHARED_AHEAD = 20;
-/** Tries without progress, some two minutes, after which a run that is to end does not wait longer. */
-const FAILURES_BEFORE_END = 8;
+/** A run that is to end does not wait longer for a chunk of which nothing comes, in milliseconds. */
+const MAX_WAIT_MS = 2 * 60_000;
 const NO_COUNTS = { parked: 0, ready: 0, running: 0 };
 /** Longest name of a chunk: it is part of a key in the store. */
 const MAX_CHUNK_NAME = 512;
@@ -167,7 +167,7 @@ export class ChunkScheduler {
 
   /** @throws {Fault} when nothing is left but chunks that Teleport fails to give again and again. */
   #refuseToWaitForEver(): void {
-    const reasons = this.#runner?.reasonsAfter(FAILURES_BEFORE_END) ?? [];
+    const reasons = this.#runner?.reasonsAfter(MAX_WAIT_MS) ?? [];
     if (reasons.length === 0 || reasons.length < this.#countPending()) return;
     throw new Fault("protocol", `Cannot export the last ${reasons.length} chunks: ${reasons[0]}`, {
       hint: "What came before is forwarded; start again to go on",

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { type AuditEvent, formatEventTime } from "../core/event.ts";
 import { Fault, formatError } from "../core/fault.ts";
+import { Evidence } from "./evidence.ts";
 import type { PipelineObserver, Quarantine, Sink } from "./ports.ts";
 
 /** What delivery needs besides the events. */
@@ -22,14 +23,16 @@ export interface DeliveryContext {
   readonly abort: AbortSignal;
 }
 
-/** Shows that a receiver takes events at all, so that one that it refuses is at fault itself. */
-export interface Evidence {
-  /** Requests that it has taken in this run. */
-  acceptedCount: number;
-}
+/** More events of the same stream: some, none at the moment, none ever, or none in this reading. */
+export type MoreEvents = readonly AuditEvent[] | "waiting" | "ended" | "broken off";
 
-/** More events of the same stream: some, none at the moment, or none ever. */
-export type MoreEvents = readonly AuditEvent[] | "waiting" | "ended";
+/** Thrown when events wait for others to be compared with, and reading was broken off before any. */
+export class NothingToCompare extends Error {
+  constructor() {
+    super("Reading was broken off before an event could be compared with others");
+    this.name = "NothingToCompare";
+  }
+}
 
 /** Attempts with a failing server before a request of several events is narrowed. */
 const ATTEMPTS_BEFORE_NARROWING = 3;
@@ -58,7 +61,7 @@ type Rejection = Delivery & { readonly kind: "rejected" };
  * A request that is refused is halved until the event at fault stands alone. That event goes to
  * quarantine only when the receiver has accepted another one in the meantime: a receiver that refuses
  * everything is set up wrong, and no event is to blame. Where no other event is at hand, `takeMore` is
- * asked for some.
+ * asked for some; at the end of the stream, what was accepted before may have to do.
  *
  * With `haltOnRejected` an event that is refused for good ends the delivery at once, and nothing
  * behind it is sent: it may still come in its order when the receiver takes it one day.
@@ -78,7 +81,7 @@ export class BatchDelivery {
 
   constructor(context: DeliveryContext) {
     this.#context = context;
-    this.#evidence = context.evidence ?? { acceptedCount: 0 };
+    this.#evidence = context.evidence ?? new Evidence();
   }
 
   /** How many events of the last call, from its first on, are delivered or in quarantine. */
@@ -90,6 +93,7 @@ export class BatchDelivery {
   /**
    * @throws `stop.reason` or `abort.reason`; some of the events may have been delivered then.
    * @throws {Fault} of kind `rejected` with `haltOnRejected`; `settledCount` tells how far it got.
+   * @throws {NothingToCompare} likewise.
    */
   async deliver(
     events: readonly AuditEvent[],
@@ -139,6 +143,7 @@ export class BatchDelivery {
           } else if (group.length === 1 && attempts >= ATTEMPTS_BEFORE_SUSPICION) {
             if (this.#groups.length === 1) {
               const more = takeMore();
+              if (more === "broken off") throw new NothingToCompare();
               if (typeof more === "string") break;
               this.#add(more);
             }
@@ -186,14 +191,16 @@ export class BatchDelivery {
   async #lookForEvidence(more: MoreEvents): Promise<void> {
     if (typeof more !== "string") return this.#add(more);
     const { acceptedBefore, reason, remedy } = this.#suspects.at(-1)!;
-    if (more === "ended" && this.#evidence.acceptedCount > 0) return await this.#rejectSuspects();
+    const isProved = () => this.#evidence.acceptedCount > acceptedBefore;
+    // Meanwhile another stream may have had an event accepted.
+    if (isProved() || more === "ended" && this.#evidence.tryEnd()) return this.#rejectSuspects();
+    if (more === "broken off") throw new NothingToCompare();
     await this.#pause(
       `an event is refused, and there is no other yet to compare it with (${reason})` +
         formatRemedy(remedy),
       { lasting: true },
     );
-    // Meanwhile another stream may have had an event accepted.
-    if (this.#evidence.acceptedCount > acceptedBefore) await this.#rejectSuspects();
+    if (isProved()) await this.#rejectSuspects();
     else this.#putBack();
   }
 
@@ -248,7 +255,7 @@ export class BatchDelivery {
     const { observer, streamId } = this.#context;
     if (this.#failedAttempts > 0) observer.recovered(streamId, "receiver", this.#failedAttempts);
     this.#failedAttempts = 0;
-    this.#evidence.acceptedCount++;
+    this.#evidence.noteAccepted();
     this.#backoff.reset();
     this.#lastingBackoff.reset();
     observer.delivered(streamId, events, backlog);

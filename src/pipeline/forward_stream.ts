@@ -6,8 +6,9 @@ import type { Tracer } from "../core/tracer.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import { Committer } from "./committer.ts";
 import { BatchesAhead } from "./batches_ahead.ts";
-import { BatchDelivery, type Evidence, type MoreEvents } from "./deliver_batch.ts";
-import { type Batch, PageQueue } from "./page_queue.ts";
+import { BatchDelivery, type MoreEvents, NothingToCompare } from "./deliver_batch.ts";
+import type { Evidence } from "./evidence.ts";
+import { PageQueue } from "./page_queue.ts";
 import type { AuditEvent } from "../core/event.ts";
 import type {
   EventStream,
@@ -20,6 +21,7 @@ import type {
   StreamPosition,
 } from "./ports.ts";
 import { StreamTrace } from "./stream_trace.ts";
+import { TakenBatches } from "./taken_batches.ts";
 
 /** What forwarding one stream takes. */
 export interface ForwardOptions {
@@ -140,42 +142,38 @@ async function sendBatches(
   const leftOpen: StreamPosition[] = [];
   try {
     while (!stop.aborted) {
-      let batch: Batch | undefined = await batches.take();
+      const batch = await batches.take();
       if (batch === undefined) break;
       meter?.queued(stream.id, queue.waiting);
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
-      let { position, backlog } = batch;
-      const opened = [...findOpened(batch.events)];
-      let earlierCount = 0;
+      const taken = new TakenBatches(batch, findOpened);
       const takeMore = (): MoreEvents => {
         const next = batches.takeNow();
-        if (next === undefined) return queue.isDrained ? "ended" : "waiting";
-        earlierCount += batch!.events.length;
-        batch = next;
-        ({ position, backlog } = batch);
-        opened.push(...findOpened(batch.events));
-        return batch.events;
+        if (next !== undefined) return taken.add(next);
+        if (!queue.isDrained) return "waiting";
+        return queue.isAtEnd ? "ended" : "broken off";
       };
       const span = trace.batch(batch.pages);
       try {
         const { events, backlog } = batch;
         await span.within(() => delivery.deliver(events, backlog, takeMore));
-        if (leavesEnd && batches.isAtEnd) leftOpen.push(...opened);
-        else await span.within(() => committer.commit(position, opened));
+        if (leavesEnd && batches.isAtEnd) leftOpen.push(...taken.opened);
+        else await span.within(() => committer.commit(taken.position, taken.opened));
       } catch (error) {
         span.fail(error instanceof Fault ? error.kind : "aborted");
-        if (!(error instanceof Fault) || error.kind !== "rejected") throw error;
+        const isBrokenOff = error instanceof NothingToCompare;
+        if (!isBrokenOff && !(error instanceof Fault && error.kind === "rejected")) throw error;
         // The next start begins with the event at fault, and repeats none of those before it.
-        const count = delivery.settledCount - earlierCount;
-        const before = batch.positionAfter(count);
-        if (before !== undefined) {
-          await committer.commit(before, findOpened(batch.events.slice(0, count)));
-        }
-        throw error;
+        const before = taken.upTo(delivery.settledCount);
+        if (before !== undefined) await committer.commit(before.position, before.opened);
+        if (!isBrokenOff) throw error;
+        // There is nothing left to take, but why reading was broken off.
+        continue;
       } finally {
-        span.set({ events: earlierCount + batch.events.length });
+        span.set({ events: taken.eventCount });
         span.end();
       }
+      const { backlog } = taken;
       if (!backlog) meter?.upToDate(stream.id);
       if (!backlog && !caughtUp) observer.caughtUp(stream.id);
       caughtUp = !backlog;

@@ -98,6 +98,20 @@ Deno.test("FluentdSink.send() takes the lane of a request that is held when ther
   await receiver.waitForOpenConnections(1);
 });
 
+Deno.test("FluentdSink.send() drops what is held when it is aborted before it begins", async () => {
+  await using receiver = await startFakeReceiver();
+  using opened = await openSink(receiver.url(), { maxLanes: 1 });
+  const events = largeEvents();
+  const held = opened.sink.hold(events);
+  await receiver.waitForRequests(1);
+  await assert.rejects(
+    opened.sink.send(events, AbortSignal.abort(new Error("over")), held),
+    /over/,
+  );
+  await receiver.waitForOpenConnections(0);
+  assert.deepEqual(receiver.events, []);
+});
+
 Deno.test("HeldRequest.drop() closes the connection; the receiver takes nothing, and the lane is free", async () => {
   await using receiver = await startFakeReceiver();
   using opened = await openSink(receiver.url(), { maxLanes: 1 });

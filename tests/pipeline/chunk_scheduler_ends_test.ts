@@ -21,6 +21,19 @@ Deno.test("ChunkScheduler.run() ends with a fault when it is to end and nothing 
   assert.deepEqual(done, ["a"]);
 });
 
+Deno.test("ChunkScheduler.run() tries chunks every 5 s while the server is away, and ends no sooner for that", async () => {
+  const rig = makeRig({
+    chunks: { [TODAY]: ["a"] },
+    forward: () => Promise.reject(new Fault("unavailable", "Connection was lost")),
+  });
+  const running = await rig.start(TODAY);
+  await rig.clock.advance(115_000);
+  const pauses = rig.observer.parks.map(({ delayMs }) => delayMs);
+  assert.ok(pauses.length > 20 && pauses.every((ms) => ms <= 5000), `${pauses}`);
+  await rig.clock.advance(15_000);
+  await assert.rejects(running.ended(), /Cannot export the last 1 chunks: Connection was lost/);
+});
+
 Deno.test("ChunkScheduler.run() waits without end for chunks while our own disk fails", async () => {
   const rig = makeRig({
     chunks: { [TODAY]: ["a"] },

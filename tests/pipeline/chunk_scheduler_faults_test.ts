@@ -119,7 +119,7 @@ Deno.test("ChunkScheduler.run() holds up no other chunk for one that fails, and 
     concurrency: 1,
     endWhenCaughtUp: false,
     forward: ({ chunk }) => {
-      if (chunk === "bad") return Promise.reject(new Fault("unavailable", "Connection was lost"));
+      if (chunk === "bad") return Promise.reject(new Fault("protocol", "Chunk is damaged"));
       done.push(chunk);
       return Promise.resolve();
     },

@@ -3,60 +3,17 @@ import fc from "fast-check";
 import type { Delivery } from "../../src/core/delivery.ts";
 import type { AuditEvent } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
-import { BatchDelivery, type Evidence, type MoreEvents } from "../../src/pipeline/deliver_batch.ts";
+import { BatchDelivery } from "../../src/pipeline/deliver_batch.ts";
+import { Evidence } from "../../src/pipeline/evidence.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import {
-  type Answer,
   makeEvent,
   makeEvents,
   MemoryQuarantine,
   RecordingObserver,
   ScriptedSink,
 } from "../support/pipeline_ports.ts";
-
-const DELIVERED: Delivery = { kind: "delivered" };
-const REJECTED: Delivery = { kind: "rejected", reason: "HTTP 400", remedy: "look at <parse>" };
-const FAILED: Delivery = { kind: "retry", reason: "HTTP 500", suspect: true };
-
-/** Delivers while a fake clock runs through every pause. */
-async function deliver(
-  events: readonly AuditEvent[],
-  answer: Answer,
-  more: (() => MoreEvents) | MoreEvents = "waiting",
-  options: { haltOnRejected?: boolean; evidence?: Evidence } = {},
-) {
-  const clock = new FakeClock();
-  const stop = new AbortController();
-  const sink = new ScriptedSink(answer);
-  const quarantine = new MemoryQuarantine();
-  const observer = new RecordingObserver();
-  const delivery = new BatchDelivery({
-    streamId: "test",
-    sink,
-    quarantine,
-    observer,
-    clock,
-    stop: stop.signal,
-    abort: new AbortController().signal,
-    ...options,
-  });
-  let isDone = false;
-  const delivering = delivery.deliver(events, true, typeof more === "function" ? more : () => more)
-    .finally(() => isDone = true);
-  // The end of the test is the end of the delivery, whether it throws or not.
-  delivering.catch(() => {});
-  for (let pauses = 0; !isDone && pauses < 200; pauses++) {
-    await clock.advance(clock.nextWakeMs ?? 0);
-  }
-  if (!isDone) stop.abort(new Error("still trying"));
-  const error = await delivering.then(() => undefined, (error) => error);
-  return { sink, quarantine, observer, error, settledCount: delivery.settledCount };
-}
-
-/** Refuses each request that holds one of the given events. */
-function refuse(poison: readonly string[], refusal: Delivery = REJECTED): Answer {
-  return (events) => events.some((event) => poison.includes(event.id)) ? refusal : DELIVERED;
-}
+import { deliver, DELIVERED, FAILED, refuse, REJECTED } from "./delivery_rig.ts";
 
 Deno.test("BatchDelivery.deliver() sends a batch as one request", async () => {
   const { sink, observer } = await deliver(makeEvents(500), () => DELIVERED);
@@ -72,8 +29,8 @@ Deno.test("BatchDelivery.deliver() tries again, at growing intervals, for as lon
   );
   assert.deepEqual(sink.accepted, ["e0", "e1", "e2"]);
   assert.deepEqual(sink.requests, Array(30).fill(3));
-  assert.ok(observer.retries.at(-1)!.delayMs > 10_000);
-  assert.ok(observer.retries.every((retry) => retry.delayMs <= 30_000));
+  assert.ok(observer.retries.at(-1)!.delayMs >= 2500);
+  assert.ok(observer.retries.every((retry) => retry.delayMs <= 5000));
   assert.deepEqual(observer.recoveries, [{ peer: "receiver", attempts: 29 }]);
 });
 
@@ -107,7 +64,7 @@ Deno.test("BatchDelivery.deliver() delivers or quarantines each event once, in o
         const { sink, quarantine } = await deliver(
           events,
           refuse(poison),
-          () => [makeEvent("more")],
+          { more: () => [makeEvent("more")] },
         );
         assert.deepEqual(sink.accepted.filter((id) => id !== "more"), good);
         assert.deepEqual(quarantine.ids, [
@@ -146,7 +103,7 @@ Deno.test("BatchDelivery.deliver() asks for more events to learn whether a lone 
   const { sink, quarantine } = await deliver(
     [makeEvent("bad")],
     refuse(["bad"]),
-    () => [makeEvent("good")],
+    { more: () => [makeEvent("good")] },
   );
   assert.deepEqual(quarantine.ids, ["bad"]);
   assert.deepEqual(sink.accepted, ["good"]);
@@ -156,7 +113,7 @@ Deno.test("BatchDelivery.deliver() holds a lone refused event back while nothing
   const { quarantine, observer, error } = await deliver(
     [makeEvent("bad")],
     refuse(["bad"]),
-    "waiting",
+    { more: "waiting" },
   );
   assert.deepEqual(quarantine.ids, []);
   assert.ok(observer.retries.length > 2);
@@ -171,7 +128,7 @@ Deno.test("BatchDelivery.deliver() quarantines the last event of a stream when o
   const { quarantine, error } = await deliver(
     [makeEvent("good"), makeEvent("bad")],
     refuse(["bad"]),
-    "ended",
+    { more: "ended" },
   );
   assert.equal(error, undefined);
   assert.deepEqual(quarantine.ids, ["bad"]);
@@ -286,8 +243,7 @@ for (
     const { error, observer, quarantine, settledCount, sink } = await deliver(
       events,
       refuse(["e13"]),
-      "waiting",
-      { haltOnRejected: true },
+      { more: "waiting", haltOnRejected: true },
     );
     assert.ok(error instanceof Fault);
     assert.equal(error.kind, "rejected");
@@ -306,8 +262,7 @@ Deno.test("BatchDelivery.deliver() that halts waits out an outage of server erro
   const { error, sink } = await deliver(
     makeEvents(20),
     () => ++requests < 50 ? FAILED : DELIVERED,
-    "waiting",
-    { haltOnRejected: true },
+    { more: "waiting", haltOnRejected: true },
   );
   assert.equal(error, undefined);
   assert.equal(sink.accepted.length, 20);
@@ -317,17 +272,17 @@ Deno.test("BatchDelivery.deliver() that halts tells how far it got without a gap
   const { error, settledCount } = await deliver(
     makeEvents(8),
     refuse(["e2"], FAILED),
-    "waiting",
-    { haltOnRejected: true },
+    { more: "waiting", haltOnRejected: true },
   );
   assert.match(error.message, /^The event 'e2' .* HTTP 500$/);
   assert.equal(settledCount, 2);
 });
 
 Deno.test("BatchDelivery.deliver() quarantines the only event of a stream that ends when another stream was taken from", async () => {
-  const evidence = { acceptedCount: 0 };
-  await deliver([makeEvent("good")], () => DELIVERED, "ended", { evidence });
-  const { error, quarantine } = await deliver([makeEvent("bad")], () => REJECTED, "ended", {
+  const evidence = new Evidence();
+  await deliver([makeEvent("good")], () => DELIVERED, { more: "ended", evidence });
+  const { error, quarantine } = await deliver([makeEvent("bad")], () => REJECTED, {
+    more: "ended",
     evidence,
   });
   assert.equal(error, undefined);
@@ -335,17 +290,20 @@ Deno.test("BatchDelivery.deliver() quarantines the only event of a stream that e
 });
 
 Deno.test("BatchDelivery.deliver() takes what other streams got accepted before a refusal for no evidence", async () => {
-  const evidence = { acceptedCount: 7 };
+  const evidence = new Evidence();
+  evidence.noteAccepted();
   let looks = 0;
   const { error, quarantine, sink } = await deliver(
     [makeEvent("bad")],
     () => REJECTED,
-    () => {
-      // Another stream has an event accepted after the third refusal.
-      if (++looks === 3) evidence.acceptedCount++;
-      return "waiting";
+    {
+      more: () => {
+        // Another stream has an event accepted after the third refusal.
+        if (++looks === 3) evidence.noteAccepted();
+        return "waiting";
+      },
+      evidence,
     },
-    { evidence },
   );
   assert.equal(error, undefined);
   assert.deepEqual(sink.requests, [1, 1, 1]);

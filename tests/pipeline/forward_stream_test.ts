@@ -247,6 +247,55 @@ function openEach(events: readonly { readonly id: string }[]) {
   return events.map(({ id }) => ({ streamId: `session/${id}`, position: {} }));
 }
 
+Deno.test("forwardStream() that halts behind a later request commits all before the event, with what each of them causes", async () => {
+  const opened: string[] = [];
+  let failures = 0;
+  // e2 fails until e3 of the next request is taken; e4 is refused for good.
+  const sink = new ScriptedSink((events) => {
+    if (events.some(({ id }) => id === "e4")) return { kind: "rejected", reason: "HTTP 400" };
+    const isFailing = events.some(({ id }) => id === "e2") && failures < 10;
+    if (!isFailing) return { kind: "delivered" };
+    failures++;
+    return { kind: "retry", reason: "HTTP 500", suspect: true };
+  }, { maxEvents: 3 });
+  const { options, store, clock } = makeOptions({
+    sink,
+    haltOnRejected: true,
+    stream: new CountingStream({ count: 6, pageSize: 6 }),
+    findOpened: openEach,
+    onOpened: (streams) => opened.push(...streams.map(({ streamId }) => streamId)),
+  });
+  let isOver = false;
+  const forwarding = assert.rejects(
+    forwardStream(options),
+    (error: Fault) => error.kind === "rejected",
+  ).finally(() => isOver = true);
+  while (!isOver) await clock.advance(clock.nextWakeMs ?? 0);
+  await forwarding;
+  const count = store.at ?? 0;
+  assert.ok(count >= 2, `${count}`);
+  assert.deepEqual(opened, makeEvents(count).map(({ id }) => `session/${id}`));
+  assert.ok(makeEvents(count).every(({ id }) => sink.accepted.includes(id)));
+});
+
+Deno.test("forwardStream() leaves a refused event to the next reading when this one is broken off, and commits those before it", async () => {
+  const fault = new Fault("unavailable", "Connection was lost");
+  const quarantine = new MemoryQuarantine();
+  const sink = new ScriptedSink((events) =>
+    events.some(({ id }) => id === "e9")
+      ? { kind: "rejected", reason: "HTTP 400" }
+      : { kind: "delivered" }
+  );
+  const { options, store } = makeOptions({
+    sink,
+    quarantine,
+    stream: new CountingStream({ count: 20, pageSize: 10, failAt: [{ at: 10, fault }] }),
+  });
+  await assert.rejects(forwardStream(options), fault);
+  assert.equal(store.at, 9);
+  assert.deepEqual(quarantine.ids, []);
+});
+
 Deno.test("forwardStream() leaves the end of a stream to who asks for it, with what the last request opens", async () => {
   const told: string[] = [];
   // The end of the stream is known before the last request is answered, as over a network.

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { Code } from "@connectrpc/connect";
 import { QuarantineFolder } from "../../src/state/quarantine_folder.ts";
 import { writeTeleportFiles } from "../support/certificates.ts";
 import { buildEvent, buildEvents, type FakeEvent } from "../support/events.ts";
+import { startAuthpeerRig } from "../support/authpeer_rig.ts";
 import { startFakeAuthServer } from "../support/fake_auth_server.ts";
 import { type FakePeers, startFakePeers } from "../support/fake_peers.ts";
 import { startFluentd } from "../support/fluentd.ts";
+import { Gate } from "../support/gate.ts";
 import { judge } from "../support/judge.ts";
+import { peerTest } from "../support/peer.ts";
 import { startProgram } from "../support/program.ts";
 import { storageFolder, writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -206,3 +210,67 @@ for (
     assert.equal((await readQuarantine(peers.storage)).size, 0);
   });
 }
+
+Deno.test("An event that is refused while Teleport goes away is not to blame for that", async () => {
+  const events = buildOddEvents(5, {});
+  await using peers = await startFakePeers({ events, extra: { "start-time": START_TIME } });
+  await using program = startHandler(peers);
+  await peers.receiver.waitForEvents(5);
+  const accept = peers.receiver.rejectIf(() => true, { status: 400, body: "no good" });
+  peers.auth.append([buildEvent({ timeMs: Date.now() })]);
+  await program.waitForLine(/^ERRO.*an event is refused, and there is no other yet to compare/);
+  peers.auth.failNext({ code: Code.Unavailable, message: "gone for a while" });
+  await program.waitForLine(/Teleport is not available, trying again.*gone for a while/);
+  await program.waitForLine(/Teleport is available again/);
+  accept();
+  await peers.receiver.waitForEvents(6);
+  program.kill("SIGTERM");
+  assert.equal((await program.waitForExit()).code, 0);
+  assert.equal((await readQuarantine(peers.storage)).size, 0);
+});
+
+Deno.test("Events that are refused while the handler stops are left to its next start", async () => {
+  const events = buildOddEvents(5, {});
+  await using peers = await startFakePeers({ events, extra: { "start-time": START_TIME } });
+  await using program = startHandler(peers);
+  await peers.receiver.waitForEvents(5);
+  const gate = new Gate();
+  peers.receiver.answerNext({ gate, status: 400, body: "no good" });
+  peers.auth.append([buildEvent({ timeMs: Date.now() })]);
+  await gate.reached;
+  program.kill("SIGTERM");
+  await program.waitForLine(/Stopping/);
+  gate.open();
+  assert.equal((await program.waitForExit()).code, 0);
+  assert.equal((await readQuarantine(peers.storage)).size, 0);
+  await using next = startHandler(peers);
+  await peers.receiver.waitForEvents(6);
+  next.kill("SIGTERM");
+  assert.equal((await next.waitForExit()).code, 0);
+});
+
+peerTest(
+  "A receiver that begins to refuse everything gets the end of one chunk set aside, is told as an error, and gets all others later",
+  { needs: ["AUTHPEER"] },
+  async () => {
+    await using rig = await startAuthpeerRig({
+      flags: { mode: "bulk", events: 20, "chunk-delay": "100ms", days: 0.1, sessions: 0 },
+    });
+    const { authpeer, receiver } = rig;
+    await using program = startProgram({ args: ["start", "--config", rig.config] });
+    await receiver.waitForEvents(20);
+    await program.waitForLine(/Caught up/);
+    const accept = receiver.rejectIf(() => true, { status: 400, body: "no good" });
+    await authpeer.append({ count: 1 });
+    await program.waitForLine(/Event quarantined/);
+    const attention = program.waitForLine(/^ERRO.*Fluentd needs attention/);
+    for (let n = 0; n < 5; n++) await authpeer.append({ count: 1 });
+    await attention;
+    assert.equal((await readQuarantine(rig.storage)).size, 1);
+    accept();
+    await receiver.waitForEvents(25);
+    program.kill("SIGTERM");
+    assert.equal((await program.waitForExit()).code, 0);
+    assert.equal((await readQuarantine(rig.storage)).size, 1);
+  },
+);
