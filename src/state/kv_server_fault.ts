@@ -58,16 +58,18 @@ export function readOnlyFault(name: string): Fault {
   });
 }
 
-/** An answer with another status than 200. */
+/** An answer with another status than 200. Nothing of the tokens is shown, however they are written. */
 export function statusFault(
   name: string,
-  { location, status, text }: {
+  { location, status, text, tokens }: {
     readonly status: number;
     readonly text: string;
     readonly location: string | null;
+    /** What the server was told, and may say again. */
+    readonly tokens: readonly string[];
   },
 ): Fault {
-  const words = text === "" ? "" : ` (${quotePeer(text)})`;
+  const words = text === "" ? "" : ` (${quotePeer(maskTokens(text, tokens))})`;
   if (status === 401 || status === 403) {
     return new Fault("state", `${name} does not accept the token: ${status}${words}`, {
       hint: "Put its access token into DENO_KV_ACCESS_TOKEN, or into the file that " +
@@ -76,7 +78,7 @@ export function statusFault(
     });
   }
   if (status >= 300 && status < 400) {
-    return new Fault("state", `${name} answers ${status}: ${describeLocation(location)}`, {
+    return new Fault("state", `${name} answers ${status}: ${describeLocation(location, tokens)}`, {
       hint: "The token goes nowhere else. If that is the server, put its URL into storage",
       lasting: true,
     });
@@ -94,8 +96,22 @@ export function statusFault(
   return nonsenseFault(name, `answers ${status}${words}`);
 }
 
-function describeLocation(location: string | null): string {
+function describeLocation(location: string | null, tokens: readonly string[]): string {
   const url = location === null ? null : URL.parse(location);
-  if (url === null) return "it is somewhere else";
-  return `it is at '${quotePeer(`${url.origin}${url.pathname}`)}'`;
+  const places = url === null ? [] : [`${url.origin}${url.pathname}`, url.origin];
+  const place = places.find((text) => !holdsToken(text, tokens));
+  return place === undefined ? "it is somewhere else" : `it is at '${quotePeer(place)}'`;
+}
+
+function maskTokens(text: string, tokens: readonly string[]): string {
+  return text.replaceAll(/[\x21-\x7e]+/g, (word) => holdsToken(word, tokens) ? "***" : word);
+}
+
+/** Whether a text holds a token as it is, or as URLs write it. */
+function holdsToken(text: string, tokens: readonly string[]): boolean {
+  const plain = text.replaceAll(
+    /%([0-9a-f]{2})/gi,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  return tokens.some((token) => text.includes(token) || plain.includes(token));
 }

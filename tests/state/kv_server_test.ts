@@ -34,6 +34,10 @@ function json(value: unknown, init: ResponseInit = {}): Response {
   });
 }
 
+function redirectTo(location: string): Response {
+  return new Response(null, { status: 302, headers: { location } });
+}
+
 /** Answers the exchange with metadata, and the data path with `data`. */
 function server(metadata: unknown, data: Handler = () => new Response(null, { status: 500 })) {
   return (request: Request) =>
@@ -80,7 +84,7 @@ const STRANGE: readonly (readonly [string, Handler, RegExp, boolean])[] = [
   ],
   [
     "a redirect to another host",
-    () => new Response(null, { status: 302, headers: { location: "https://evil.test/x?y=z" } }),
+    () => redirectTo("https://evil.test/x?y=z"),
     /answers 302: it is at 'https:\/\/evil\.test\/x'\. The token goes nowhere else/,
     true,
   ],
@@ -88,6 +92,12 @@ const STRANGE: readonly (readonly [string, Handler, RegExp, boolean])[] = [
     "a refused token, whose answer says it aloud",
     (request) => new Response(`No ${request.headers.get("authorization")}!`, { status: 401 }),
     /does not accept the token: 401 \(No Bearer \*\*\*\)\. Put its access token into DENO_KV_ACC/,
+    true,
+  ],
+  [
+    "a redirect whose path holds the token",
+    () => redirectTo(`https://evil.test/login/${DENOKV_TOKEN}`),
+    /answers 302: it is at 'https:\/\/evil\.test'\. The token goes nowhere else/,
     true,
   ],
   [
@@ -228,6 +238,21 @@ Deno.test("KvServer gives its token to nobody but the host in storage, whatever 
   using db = createKvClient(pointing.url);
   assert.match((await faultOf(db.read([["x"]]))).text, /sends reads and writes in clear/);
   assert.deepEqual(heard, []);
+});
+
+Deno.test("KvServer shows nothing of its token, however short it is and however it is written", async () => {
+  const token = "k3/y=";
+  const ways = [`Bearer:${token}!`, encodeURIComponent(token), `?token=${encodeURI(token)}`];
+  for (const said of ways) {
+    await using open = serve(() => new Response(`No ${said}`, { status: 401 }));
+    await using moved = serve(() => redirectTo(`https://evil.test/${said}`));
+    for (const { url } of [open, moved]) {
+      using db = createKvClient(url, { readToken: () => Promise.resolve(token) });
+      const { text } = await faultOf(db.read([["x"]]));
+      assert.match(text, /401 \(No \*\*\*\)|it is at 'https:\/\/evil\.test(\/)?'/);
+      assert.doesNotMatch(text, /k3/);
+    }
+  }
 });
 
 Deno.test("KvServer asks again, once, when the server takes back what it said", async () => {
