@@ -31,6 +31,7 @@ export async function readReceiverTls(
     const text = await files.readText(paths.authority);
     // The runtime skips without a word what it cannot read here.
     attempt(paths.authority, () => readCertificates(text));
+    attempt(paths.authority, () => Deno.createHttpClient({ caCerts: [text] }).close());
     caCerts.push(text);
   }
   if (paths.client === undefined) return { caCerts };

@@ -150,6 +150,25 @@ Deno.test("readReceiverTls() refuses a certificate of version 1, which TLS canno
   assert.match(fault.message, /version 1; make it again with the extension extendedKeyUsage/);
 });
 
+for (const client of [false, true]) {
+  Deno.test(`readReceiverTls() names an authority with damaged bytes ${client ? "beside" : "without"} a client pair`, async () => {
+    await using folder = await temporaryFolder();
+    const files = await writeFluentdFiles(folder.path);
+    const pem = await Deno.readTextFile(files.authority);
+    const der = atob(pem.replaceAll(/-----.*-----|\n/g, ""));
+    // Node's reader does not compare the two places of the signature's algorithm.
+    const at = der.indexOf("\x2a\x86\x48\xce\x3d\x04\x03") + 7;
+    const damaged = der.slice(0, at) + "\x01" + der.slice(at + 1);
+    await Deno.writeTextFile(
+      files.authority,
+      `-----BEGIN CERTIFICATE-----\n${btoa(damaged)}\n-----END CERTIFICATE-----\n`,
+    );
+    const pair = { certificate: files.clientCertificate, key: files.clientKey };
+    const fault = await refuse({ authority: files.authority, ...(client ? { client: pair } : {}) });
+    assert.match(fault.text, /^Cannot use '.*fluentd-ca\.crt': .*SignatureAlgorithmMismatch/);
+  });
+}
+
 async function refuse(paths: ReceiverTlsPaths, nowMs = Date.now()): Promise<Fault> {
   const error = await readReceiverTls(paths, nowMs).then(() => undefined, (e: unknown) => e);
   assert.ok(error instanceof Fault, `${error}`);
