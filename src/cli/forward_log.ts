@@ -111,7 +111,10 @@ export async function forwardLog(input: ForwardLogInput): Promise<void> {
     };
     return await runReplica(parts, { firstPosition, logger, server, onBeginAnew });
   }
-  await runStreams(watchRun(parts), { firstPosition, logger });
+  const { held } = store;
+  await runStreams(watchRun(parts), { firstPosition, held, logger });
+  // A run that was stopped must not seem to be well either.
+  await held?.check();
 }
 
 /** A quarantine that cannot be read is told of when something has to go there. */

@@ -1,6 +1,7 @@
 import { Fault } from "../core/fault.ts";
 import type { PipelineObserver, PositionStore } from "../pipeline/ports.ts";
 import { waitForStore } from "../pipeline/wait_for_store.ts";
+import { HeldFiles } from "../state/held_files.ts";
 import type { KvConnection } from "../state/kv_connection.ts";
 import { KvPositionStore } from "../state/kv_position_store.ts";
 import { MemoryPositionStore } from "../state/memory_position_store.ts";
@@ -13,6 +14,8 @@ import { createStateServer, usesStateServer } from "./state_server.ts";
 export interface OpenedStore extends PositionStore, Disposable {
   /** The server that holds it; undefined where it is in a file or in memory. */
   readonly server: KvConnection | undefined;
+  /** The files that hold it; undefined where it is on a server or in memory. */
+  readonly held: HeldFiles | undefined;
 }
 
 /** What opening takes. */
@@ -37,6 +40,7 @@ export async function openStore(
     logger.warning("Dry run: nothing is sent to Fluentd, and the stored position is not touched");
     return Object.assign(new MemoryPositionStore(), {
       server: undefined,
+      held: undefined,
       [Symbol.dispose]: () => {},
     });
   }
@@ -46,8 +50,17 @@ export async function openStore(
   using cleanup = new DisposableStack();
   cleanup.use(await StorageLock.acquire(folder, pid));
   const store = cleanup.use(await KvPositionStore.open(`${folder}/state.kv`, clock.nowMs()));
-  const held = cleanup.move();
-  return withServer(store, { dispose: () => held[Symbol.dispose]() });
+  const held = await HeldFiles.hold([`${folder}/state.kv`, `${folder}/lock`]);
+  const opened = cleanup.move();
+  return {
+    server: undefined,
+    held,
+    read: (streamId) => store.read(streamId),
+    list: (prefix) => store.list(prefix),
+    commit: (commit) => held.within(() => store.commit(commit)),
+    forget: (streamIds) => held.within(() => store.forget(streamIds)),
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
 }
 
 async function openServerStore(input: OpenStoreInput): Promise<OpenedStore | undefined> {
@@ -64,8 +77,16 @@ async function openServerStore(input: OpenStoreInput): Promise<OpenedStore | und
     }
   }, { ...input, streamId: "log" });
   if (isProved === undefined) return undefined;
-  const held = cleanup.move();
-  return withServer(store, { server, dispose: () => held[Symbol.dispose]() });
+  const opened = cleanup.move();
+  return {
+    server,
+    held: undefined,
+    read: (streamId) => store.read(streamId),
+    list: (prefix) => store.list(prefix),
+    commit: (commit) => store.commit(commit),
+    forget: (streamIds) => store.forget(streamIds),
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
 }
 
 /** What has to be changed is said at once; the rest is waited for, unless that is not wanted. */
@@ -78,18 +99,4 @@ function toStartFault(error: unknown, failFast: boolean): unknown {
     hint: "To wait for it instead, start without fail-fast",
     cause: error,
   });
-}
-
-function withServer(
-  store: PositionStore,
-  { dispose, server }: { readonly dispose: () => void; readonly server?: KvConnection },
-): OpenedStore {
-  return {
-    server,
-    read: (streamId) => store.read(streamId),
-    list: (prefix) => store.list(prefix),
-    commit: (commit) => store.commit(commit),
-    forget: (streamIds) => store.forget(streamIds),
-    [Symbol.dispose]: dispose,
-  };
 }

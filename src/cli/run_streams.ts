@@ -2,6 +2,7 @@ import type { Logger } from "../core/logger.ts";
 import { Lockout } from "../pipeline/lockout.ts";
 import type { StreamSharing } from "../pipeline/ports.ts";
 import { patientStore } from "../pipeline/patient_store.ts";
+import type { HeldFiles } from "../state/held_files.ts";
 import type { LogPosition } from "../teleport/log_position.ts";
 import { TeleportUserLocker } from "../teleport/user_locker.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -13,6 +14,9 @@ const MODES = {
   bulk: "Reading the audit log by chunks: this server has bulk export",
 };
 
+/** Pause between two looks for the files of the store. */
+const HELD_PAUSE_MS = 5000;
+
 /** What a run shares with other replicas. */
 export interface SharedRun {
   readonly sharing: StreamSharing;
@@ -23,9 +27,11 @@ export interface SharedRun {
 /** Runs the log and the sessions that it opens; the end of the log lets the sessions come to theirs. */
 export async function runStreams(
   all: Forwarding,
-  { firstPosition, logger, shared }: {
+  { firstPosition, held, logger, shared }: {
     readonly firstPosition: LogPosition;
     readonly logger: Logger;
+    /** Where the store is in files. */
+    readonly held?: HeldFiles | undefined;
     /** Where several replicas use the store. */
     readonly shared?: SharedRun;
   },
@@ -65,11 +71,13 @@ export async function runStreams(
     sessions?.drain();
   };
   const running = [lead(), log.runShared(), sessions?.run()];
+  // A commit looks by itself; while there are none, a second handler is not to go unnoticed.
+  const lost = held?.watch({ clock: all.clock, pauseMs: HELD_PAUSE_MS, signal: ended.signal });
   try {
-    await Promise.all(running);
+    await Promise.race([Promise.all(running), ...lost === undefined ? [] : [lost]]);
   } finally {
     ended.abort();
-    await Promise.allSettled(running);
+    await Promise.allSettled([...running, lost]);
   }
 }
 

@@ -12,6 +12,7 @@
  * - `rejected`: the receiver refuses an event, and the settings say to end then.
  * - `moved`: another handler has moved what this one stored; it goes on from there, if it may.
  * - `state`: the stored state cannot be read or written.
+ * - `replaced`: the files of the state are no longer those that this run opened; it ends.
  * - `internal`: a defect of this program.
  */
 export type FaultKind =
@@ -26,6 +27,7 @@ export type FaultKind =
   | "rejected"
   | "moved"
   | "state"
+  | "replaced"
   | "internal";
 
 /** Exit code of the process for a fault that ends it (docs/configuration.md lists them). */
@@ -41,6 +43,7 @@ export const EXIT_CODES: { readonly [kind in FaultKind]: number } = {
   rejected: 1,
   moved: 1,
   state: 1,
+  replaced: 1,
   internal: 1,
 };
 

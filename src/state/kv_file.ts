@@ -12,10 +12,10 @@ const CAUSES: readonly {
   readonly hint: string;
 }[] = [
   {
-    pattern: /not a database|malformed/,
+    pattern: /not a database|malformed|shorter than a page/,
     message: "is damaged or is not a state file",
-    hint:
-      "Move it away and start with --cursor and the id of the last event in Fluentd, or with --start-time",
+    hint: "Move it away, together with its -wal and -shm, and start with --cursor and the id of " +
+      "the last event in Fluentd, or with --start-time",
   },
   {
     pattern: /disk is full|disk I\/O error|No space left/,

@@ -10,13 +10,30 @@ const OWN_TABLE = "migration_state";
 /**
  * Makes sure that the state file exists, is readable by its owner alone, is not damaged, and is no
  * database of somebody else, which Deno KV would take over without a word, as it does with very short
- * files.
+ * files: of those it even throws away what their log still holds.
  *
  * @throws {Fault} of kind `state` for a foreign database. @throws what the system says.
  */
 export async function prepareStateFile(path: string): Promise<void> {
+  // Before the file is made, so that a crash behind that changes nothing of the answer.
+  await refuseShortened(path);
   if (await isNew(path)) return;
   checkIntegrity(path);
+}
+
+/** The first page of a database is written before anything goes to its log. */
+async function refuseShortened(path: string): Promise<void> {
+  if (await sizeOf(`${path}-wal`) === 0 || await sizeOf(path) >= PAGE_BYTES) return;
+  throw new Error(`It is shorter than a page, and '${path}-wal' is not empty`);
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
 }
 
 /** Makes the file, or looks at its first page; whether it is empty. */

@@ -48,10 +48,12 @@ export async function probeState(folder: string, nowMs: number): Promise<StatePr
   try {
     await Deno.lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return { finding: ok(NOTHING), positions: NONE };
-    }
-    return { finding: unreadable(path, error), positions: NONE };
+    const isMissing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!isMissing) return { finding: unreadable(path, error), positions: NONE };
+    // A log without its file is no new state; opening a copy tells.
+    const hasLog = await Deno.lstat(`${path}-wal`).then(() => true, () => false);
+    if (!hasLog) return { finding: ok(NOTHING), positions: NONE };
   }
   let copyFolder: string;
   try {
@@ -96,14 +98,18 @@ async function readCopy(
 
 /** The database and what was written to it of late. */
 async function copyDatabase(from: string, to: string): Promise<void> {
-  await Deno.copyFile(from, to);
+  await copyIfThere(from, to);
   await Deno.chmod(to, 0o600).catch(() => {});
   await Deno.remove(`${to}-shm`).catch(() => {});
+  await copyIfThere(`${from}-wal`, `${to}-wal`);
+}
+
+async function copyIfThere(from: string, to: string): Promise<void> {
   try {
-    await Deno.copyFile(`${from}-wal`, `${to}-wal`);
+    await Deno.copyFile(from, to);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await Deno.remove(`${to}-wal`).catch(() => {});
+    await Deno.remove(to).catch(() => {});
   }
 }
 

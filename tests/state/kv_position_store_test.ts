@@ -5,6 +5,8 @@ import { KvFile } from "../../src/state/kv_file.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { MemoryPositionStore } from "../../src/state/memory_position_store.ts";
 import { testPositionStoreContract } from "../contract/position_store.ts";
+import { createRandom } from "../support/events.ts";
+import { drawSeed } from "../support/seed.ts";
 import { startStateProcess } from "../support/state_process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -80,6 +82,26 @@ Deno.test("KvPositionStore.commit() is on the disk when it returns: kill -9 lose
   }
 });
 
+Deno.test("KvPositionStore.open() takes what kill -9 leaves of a first start, at any moment of it", async () => {
+  const random = createRandom(drawSeed());
+  await using folder = await temporaryFolder();
+  for (let start = 0; start < 12; start++) {
+    const path = folder.join(`${start}.kv`);
+    await using child = startStateProcess({ command: "commit", path });
+    await child.waitForLine(/^opening$/, { from: "stdout" });
+    // Some milliseconds of looks: a start is done in as many.
+    for (let looks = Math.floor(random() * 100); looks > 0; looks--) {
+      await Deno.stat(folder.path);
+    }
+    child.kill("SIGKILL");
+    await child.waitForExit();
+    const last = child.stdout.at(-1)!;
+    using store = await KvPositionStore.open(path, 0);
+    const at = (await store.read("log"))?.["at"] as number | undefined;
+    if (last !== "opening") assert.ok(at! >= Number(last), `${at} after ${last}`);
+  }
+});
+
 /** What may lie where the state file should be. */
 const UNUSABLE_FILES: readonly {
   readonly title: string;
@@ -89,7 +111,7 @@ const UNUSABLE_FILES: readonly {
   {
     title: "a text",
     make: (path) => Deno.writeTextFile(path, "these are my notes\n".repeat(100)),
-    text: /is damaged or is not a state file .*\. Move it away and start with --cursor/,
+    text: /is damaged or is not a state file .*\. Move it away, .* and start with --cursor/,
   },
   {
     title: "a short text",
@@ -120,12 +142,36 @@ const UNUSABLE_FILES: readonly {
     },
     text: /is damaged or is not a state file/,
   },
+  ...[0, 1, 100, 4095].map((bytes) => ({
+    title: `a state file cut to ${bytes} bytes, of which the log is left`,
+    async make(path: string) {
+      await leaveWithLog(path);
+      await Deno.truncate(path, bytes);
+    },
+    text:
+      /is damaged or is not a state file \(It is shorter than a page, and '.*-wal' is not empty/,
+  })),
+  {
+    title: "a log whose state file is missing",
+    async make(path) {
+      await leaveWithLog(path);
+      await Deno.remove(path);
+    },
+    text: /is damaged or is not a state file .* Move it away, together with its -wal and -shm/,
+  },
   {
     title: "a folder",
     make: (path) => Deno.mkdir(path),
     text: /cannot be opened for writing .*\. Check the owner and the mode of the storage folder/,
   },
 ];
+
+/** A state as a crash leaves it, with what was written of late in the log. */
+async function leaveWithLog(path: string): Promise<void> {
+  using store = await KvPositionStore.open(`${path}.open`, 0);
+  for (let at = 0; at < 20; at++) await store.commit({ streamId: "log", position: { at } });
+  for (const end of ["", "-wal"]) await Deno.copyFile(`${path}.open${end}`, `${path}${end}`);
+}
 
 function makeDatabase(path: string, ...statements: readonly string[]): void {
   using database = new DatabaseSync(path);
@@ -137,10 +183,12 @@ for (const { title, make, text } of UNUSABLE_FILES) {
     await using folder = await temporaryFolder();
     const path = folder.join("state.kv");
     await make(path);
-    const before = await Deno.readFile(path).catch(() => undefined);
+    const read = () =>
+      Promise.all([path, `${path}-wal`].map((path) => Deno.readFile(path).catch(() => undefined)));
+    const before = await read();
     await assertStateFault(KvPositionStore.open(path, 0), text);
     await assertStateFault(KvPositionStore.open(path, 0), new RegExp(`State file '${path}'`));
-    assert.deepEqual(await Deno.readFile(path).catch(() => undefined), before);
+    assert.deepEqual(await read(), before);
   });
 }
 

@@ -1,7 +1,8 @@
 /**
  * A process that uses the state of a folder, for tests that kill it or put limits on it:
  *
- *   commit PATH    commits positions { at: 0 }, { at: 1 }, … and prints each number once committed
+ *   commit PATH    says so and opens, commits positions { at: 0 }, { at: 1 }, … and prints each number
+ *                  once committed
  *   grow PATH      commits positions of 50 KiB until that fails, prints the last number and the fault
  *   reject FOLDER  quarantines events until that fails, prints the last number and the fault
  *   lock FOLDER    takes the lock, says so and holds it
@@ -35,6 +36,7 @@ async function countUp(step: (at: number) => Promise<void>): Promise<void> {
 const [command, path] = Deno.args as [string, string];
 switch (command) {
   case "commit": {
+    say("opening");
     using store = await KvPositionStore.open(path, 0);
     for (let at = 0;; at++) {
       await store.commit({ streamId: "log", position: { at } });
