@@ -28,11 +28,12 @@ const SHORTEST_MS = 1000;
 export class ProgressMeter {
   #samples: Sample[] = [];
 
-  /** Takes a look, at a time of the monotonic clock; undefined when there is no backlog. */
+  /** Takes a look, at a time of the monotonic clock; undefined when there is no backlog of ours. */
   look(run: RunSnapshot, atMs: number): Progress | undefined {
     const { delivered } = run.events.log;
     const { readFromMs, serverNowMs } = run;
-    if (run.phase !== "forwarding" || run.isCaughtUp || delivered === 0) {
+    const isRead = run.replica === undefined || run.replica.role === "leader";
+    if (run.phase !== "forwarding" || run.isCaughtUp || delivered === 0 || !isRead) {
       this.#samples = [];
       return undefined;
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ProgressMeter } from "../../src/diagnostics/progress_meter.ts";
 import { formatProgress, formatTimeLeft } from "../../src/diagnostics/progress_text.ts";
+import type { ReplicaRole } from "../../src/diagnostics/run_snapshot.ts";
 import { RunStatus } from "../../src/diagnostics/run_status.ts";
 import { tellProgress } from "../../src/diagnostics/tell_progress.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -38,6 +39,24 @@ function open() {
   };
   return { catchUp, clock, deliver, startMs, status };
 }
+
+Deno.test("ProgressMeter.look() knows no backlog of a replica that leads no more, and a new one when it leads again", async () => {
+  const { clock, deliver, status } = open();
+  const meter = new ProgressMeter();
+  const rest = { name: "r0", epoch: 1, claims: 0, takeovers: 0, fencedWrites: 0, replicas: [] };
+  let role: ReplicaRole = "leader";
+  status.useReplica(() => ({ ...rest, role }));
+  deliver();
+  assert.notEqual(meter.look(status.snapshot(), clock.monotonicMs()), undefined);
+  for (role of ["joining", "follower"] as const) {
+    await clock.advance(1000);
+    assert.equal(meter.look(status.snapshot(), clock.monotonicMs()), undefined, role);
+  }
+  role = "leader";
+  deliver();
+  const again = meter.look(status.snapshot(), clock.monotonicMs())!;
+  assert.equal(again.perSecond, undefined, "what was before does not count");
+});
 
 Deno.test("ProgressMeter.look() measures rate, share and time left of a backlog", async () => {
   const { clock, deliver, startMs, status } = open();
