@@ -132,7 +132,7 @@ Deno.test("deploy/grafana/dashboard.json asks the data source that is chosen, an
   }
 });
 
-Deno.test("deploy/grafana/dashboard.json shows rate, lag, backlog, retries, quarantine, sessions, replicas, certificates, CPU and memory", () => {
+Deno.test("deploy/grafana/dashboard.json shows rate, lag, backlog, retries, quarantine, sessions, replicas and their leaders, certificates, CPU and memory", () => {
   for (
     const name of [
       "events_delivered_total",
@@ -141,7 +141,9 @@ Deno.test("deploy/grafana/dashboard.json shows rate, lag, backlog, retries, quar
       "retries_total",
       "quarantine_events",
       "session_recordings",
-      "handler_leader",
+      "handler_leader{",
+      "leader_epoch",
+      "handler_replicas",
       "claims",
       "takeovers_total",
       "fenced_writes_total",

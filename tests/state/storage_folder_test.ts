@@ -10,6 +10,8 @@ const FOLDERS: readonly [string, string, number, string][] = [
   ["s", "::1", 3025, "s/__1_3025"],
   ["s", "../../etc", 3025, "s/.._.._etc_3025"],
   ["s", "höst", 3025, "s/h_st_3025"],
+  // As it is written, as docs/scaling.md says: other letters are another address.
+  ["s", "Auth.example.com", 443, "s/Auth.example.com_443"],
 ];
 
 for (const [storage, host, port, folder] of FOLDERS) {
