@@ -9,8 +9,14 @@ export interface ConfigFiles {
   readText(path: string): Promise<string>;
 }
 
+/** Files that are read again and again, which what comes from a pipe cannot be. */
+export interface RegularFiles extends Pick<ConfigFiles, "readText"> {
+  /** Says whether a regular file stands at a path: any other may never open. Throws what the platform throws. */
+  isRegular(path: string): Promise<boolean>;
+}
+
 /** The file system of the machine. */
-export const systemFiles: ConfigFiles = {
+export const systemFiles: ConfigFiles & RegularFiles = {
   async inspect(path) {
     try {
       const info = await Deno.stat(path);
@@ -24,5 +30,6 @@ export const systemFiles: ConfigFiles = {
       return missing ? "missing" : "unreadable";
     }
   },
+  isRegular: async (path) => (await Deno.stat(path)).isFile,
   readText: (path) => Deno.readTextFile(path),
 };

@@ -1,6 +1,6 @@
 import { Fault } from "../core/fault.ts";
 import type { Config } from "./config.ts";
-import type { ConfigFiles } from "./config_files.ts";
+import type { RegularFiles } from "./config_files.ts";
 
 /**
  * Reads the access token of the server in `storage`: the content of its file without the line end after
@@ -10,16 +10,23 @@ import type { ConfigFiles } from "./config_files.ts";
  */
 export async function readStorageToken(
   config: Pick<Config, "storageToken" | "storageTokenFile">,
-  files: Pick<ConfigFiles, "readText">,
+  files: RegularFiles,
 ): Promise<string> {
   const path = config.storageTokenFile;
   const hint = "Put the access token of the server in storage there, and nothing else";
   let token = config.storageToken ?? "";
   if (path !== undefined) {
+    let isRegular: boolean;
     try {
-      token = await files.readText(path);
+      isRegular = await files.isRegular(path);
+      if (isRegular) token = await files.readText(path);
     } catch (cause) {
       throw new Fault("config", `The token file '${path}' cannot be read`, { hint, cause });
+    }
+    if (!isRegular) {
+      throw new Fault("config", `The token file '${path}' is no regular file`, {
+        hint: "It is read again and again: a pipe has the token only once",
+      });
     }
   }
   token = token.replace(/\r?\n$/, "");

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
 import { limitTime } from "../core/limit_time.ts";
+import { untilAborted } from "../core/until_aborted.ts";
 import type {
   KvCall,
   KvDatabase,
@@ -286,7 +287,7 @@ export class KvServer implements KvDatabase {
 
   async #openSession(signal: AbortSignal): Promise<Session> {
     const { clock, readToken, url } = this.#options;
-    const token = await readToken();
+    const token = await untilAborted(readToken(), signal);
     this.#tokens = [token];
     const answer = await this.#exchange({
       url,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { systemFiles } from "../../src/config/config_files.ts";
 import { readStorageToken } from "../../src/config/storage_token.ts";
 import { Fault } from "../../src/core/fault.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 function read(text: string): Promise<string> {
-  const files = { readText: () => Promise.resolve(text) };
+  const files = { isRegular: () => Promise.resolve(true), readText: () => Promise.resolve(text) };
   return readStorageToken({ storageToken: undefined, storageTokenFile: "the-file" }, files);
 }
 
@@ -34,7 +36,8 @@ for (
 }
 
 Deno.test("readStorageToken() says which file it cannot read, and takes the environment's token without one", async () => {
-  const files = { readText: () => Promise.reject(new Error("no such file")) };
+  const fail = () => Promise.reject(new Error("no such file"));
+  const files = { isRegular: fail, readText: fail };
   const settings = { storageToken: undefined, storageTokenFile: "the-file" };
   await assert.rejects(
     readStorageToken(settings, files),
@@ -42,4 +45,20 @@ Deno.test("readStorageToken() says which file it cannot read, and takes the envi
   );
   const given = { storageToken: "from-the-environment", storageTokenFile: undefined };
   assert.equal(await readStorageToken(given, files), "from-the-environment");
+});
+
+Deno.test("readStorageToken() opens no pipe, which would stop the program until somebody writes", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.join("token");
+  const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+  assert.ok(success);
+  const files = {
+    isRegular: systemFiles.isRegular,
+    readText: () => assert.fail("The pipe was opened"),
+  };
+  const settings = { storageToken: undefined, storageTokenFile: path };
+  await assert.rejects(readStorageToken(settings, files), /token' is no regular file$/);
+  await Deno.remove(path);
+  await Deno.writeTextFile(path, "token\n");
+  assert.equal(await readStorageToken(settings, systemFiles), "token");
 });

@@ -292,6 +292,20 @@ Deno.test("KvServer ends a call within its limit when nobody answers, and gives 
   held.resolve();
 });
 
+Deno.test("KvServer ends a call within its limit when the token cannot be had, and when it is given up", async () => {
+  const never = new Promise<string>(() => {});
+  using db = createKvClient("http://127.0.0.1:9", { readToken: () => never });
+  assert.match(
+    (await faultOf(db.read([["x"]], { limitMs: 50 }))).text,
+    /not answered within 0\.05/,
+  );
+  const given = new AbortController();
+  const call = db.read([["x"]], { signal: given.signal });
+  const reason = new Error("enough");
+  given.abort(reason);
+  await assert.rejects(call, reason);
+});
+
 Deno.test("KvServer trusts the authorities that it is given, and says when it knows none", async () => {
   const { authority, server: { certificatePem: cert, privateKeyPem: key } } =
     await fluentdCertificates();
