@@ -24,8 +24,8 @@ export interface Condition {
 const JUDGES: { readonly [name in ConditionName]: (run: RunSnapshot) => string | undefined } = {
   running: ({ phase }) => phase === "stopping" ? "The handler is stopping" : undefined,
   teleport(run) {
-    // Another replica reads the log, and this one what there is besides.
-    if (run.replica?.role === "follower") return undefined;
+    // Only the one that leads reads the log; of the others Teleport is not asked for it.
+    if (run.replica !== undefined && run.replica.role !== "leader") return undefined;
     const trouble = run.troubles.find(isOfLog);
     if (trouble !== undefined) return describeTrouble(trouble);
     return run.mode === undefined ? "Teleport has not answered yet" : undefined;

@@ -52,7 +52,9 @@ Deno.test("a replica that follows is ready, though it does not read the log, and
   };
   let role: ReplicaRole = "joining";
   status.useReplica(() => ({ ...replica, role }));
-  assert.deepEqual(Object.keys(problemsOf(status)), ["teleport", "store"]);
+  assert.deepEqual(problemsOf(status), {
+    store: "This replica has no lease yet, or has lost it",
+  });
   role = "follower";
   status.follows();
   assert.deepEqual(problemsOf(status), {});
