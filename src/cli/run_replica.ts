@@ -112,8 +112,11 @@ class Replica {
       }
       this.#role = "joining";
       this.#epoch = undefined;
+      this.#leaderId = undefined;
       await lease.release();
       await keeping;
+      this.#lease = undefined;
+      this.#claims = undefined;
       this.#input.onBeginAnew();
     }
   }

@@ -128,6 +128,7 @@ export class RunStatus implements RunObserver {
 
   /** All streams have ended, and are begun anew: what failed of them will not tell that it works again. */
   beginAnew(): void {
+    this.#mode = undefined;
     this.#troubles.clear();
     this.#stalls.clear();
     this.#queues.clear();

@@ -45,6 +45,7 @@ function describeReplicas({ replica }: RunSnapshot): [string, string][] {
 }
 
 function describeMode({ mode, replica }: RunSnapshot): string {
+  if (replica?.role === "joining") return "not read without a lease";
   if (replica?.role === "follower") return "read by another replica";
   if (mode === undefined) return "no answer yet";
   return mode === "paged" ? "read by pages" : "read by chunks";
@@ -54,6 +55,7 @@ function describeState(
   { caughtUpAtMs, isCaughtUp, phase, readFromMs, replica }: RunSnapshot,
 ): string {
   if (phase === "stopping") return "stopping";
+  if (replica?.role === "joining") return "joining";
   if (replica?.role === "follower") return "following";
   if (isCaughtUp) return `caught up since ${formatTime(caughtUpAtMs!)}`;
   return readFromMs === undefined ? "starting" : `catching up from ${formatTime(readFromMs)}`;

@@ -44,6 +44,13 @@ export function findHeadline(report: StatusReport): Headline {
       text: "It is tried again by itself, and goes on where it stopped. Nothing is lost.",
     };
   }
+  if (replica?.role === "joining") {
+    return {
+      tone: "busy",
+      title: "Joining",
+      text: "This replica forwards nothing until it has a lease in the store.",
+    };
+  }
   if (phase === "starting") {
     return { tone: "busy", title: "Starting", text: "Teleport has not answered yet." };
   }

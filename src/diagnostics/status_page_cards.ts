@@ -152,9 +152,9 @@ export function renderConditions({ conditions }: StatusReport): Markup {
   return card("Readiness", markup`<ul class="checks">${rows}</ul>`);
 }
 
-/** Who shares the work; nothing where nobody does. */
+/** Who shares the work; nothing where nobody does, or where that is not known. */
 export function renderReplicas({ replica }: StatusReport): Markup | undefined {
-  if (replica === undefined) return undefined;
+  if (replica === undefined || replica.replicas.length === 0) return undefined;
   const rows = replica.replicas.map(({ claims, isLeader, isSelf, name, seenAgoMs }) => {
     const seen = isSelf ? "this one" : `seen ${formatSpan(seenAgoMs)} ago`;
     return markup`<tr><th scope="row">${name}<br><span class="note">${

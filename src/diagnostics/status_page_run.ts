@@ -28,8 +28,10 @@ export function renderAttention(report: StatusReport): Markup {
 /** Where events come from, and where they go. */
 export function renderRoute(report: StatusReport): Markup {
   const { inFlightEvents, isDryRun, logUrl, mode, queue, sessions, teleport } = report;
-  const isFollowing = report.replica?.role === "follower";
-  const way = isFollowing
+  const role = report.replica?.role;
+  const way = role === "joining"
+    ? "not read without a lease"
+    : role === "follower"
     ? "another replica reads the audit log"
     : mode === undefined
     ? "no answer yet"

@@ -129,6 +129,8 @@ Deno.test("a run whose streams are begun anew is ready, whatever failed of those
     "progress",
   ]);
   status.beginAnew();
+  assert.deepEqual(problemsOf(status), { teleport: "Teleport has not answered yet" });
+  status.useMode("bulk");
   assert.deepEqual(problemsOf(status), {});
   assert.equal(status.snapshot().queue.events, 0);
 });

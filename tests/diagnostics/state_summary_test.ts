@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatStateSummary } from "../../src/diagnostics/state_summary.ts";
 import { eventAt, startRun } from "./run_rig.ts";
-import { followingRun } from "./status_samples.ts";
+import { followingRun, joiningRun } from "./status_samples.ts";
 
 Deno.test("formatStateSummary() tells a run that has just begun", () => {
   assert.deepEqual(formatStateSummary(startRun().status.snapshot()), [
@@ -31,6 +31,14 @@ Deno.test("formatStateSummary() tells of the replicas", () => {
   assert.ok(
     lines.some((line) => line.endsWith("teleport.example.com:443, read by another replica")),
   );
+});
+
+Deno.test("formatStateSummary() says of a replica without a lease neither that it leads nor that it follows", () => {
+  const text = formatStateSummary(joiningRun()).join("\n");
+  assert.match(text, /State State: +joining$/m);
+  assert.match(text, /, not read without a lease$/m);
+  assert.match(text, /Not ready: +store: This replica has no lease yet, or has lost it$/m);
+  assert.doesNotMatch(text, /leads|follow|No answer|not answered/i);
 });
 
 Deno.test("formatStateSummary() tells the lag, the last event and each trouble", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { RunSnapshot } from "../../src/diagnostics/run_snapshot.ts";
 import { findHeadline } from "../../src/diagnostics/status_headline.ts";
 import { createStatusReport } from "../../src/diagnostics/status_report.ts";
-import { sampleRun, troubledRun } from "./status_samples.ts";
+import { joiningRun, sampleRun, troubledRun } from "./status_samples.ts";
 
 const [ofReceiver, ofRecording] = troubledRun().troubles;
 const ofSource = { ...ofRecording!, streamId: "log" };
@@ -44,6 +44,7 @@ const CASES: readonly [
     "Standing still",
     "warning",
   ],
+  ["a replica without a lease", { ...joiningRun(), phase: "starting" }, "Joining", "busy"],
   ["a store that fails", { storeProblem: "The disk is full" }, "Storage needs attention", "bad"],
 ];
 

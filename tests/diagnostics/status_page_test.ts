@@ -5,7 +5,14 @@ import type { RunSnapshot } from "../../src/diagnostics/run_snapshot.ts";
 import { renderStatusPage, STATUS_PAGE_POLICY } from "../../src/diagnostics/status_page.ts";
 import { PALETTES } from "../../src/diagnostics/status_page_colors.ts";
 import { createStatusReport } from "../../src/diagnostics/status_report.ts";
-import { busyRun, followingRun, SAMPLE_NOW_MS, sampleRun, troubledRun } from "./status_samples.ts";
+import {
+  busyRun,
+  followingRun,
+  joiningRun,
+  SAMPLE_NOW_MS,
+  sampleRun,
+  troubledRun,
+} from "./status_samples.ts";
 
 function render(run: RunSnapshot, progress?: Progress): string {
   return renderStatusPage(createStatusReport(run, progress));
@@ -81,6 +88,9 @@ Deno.test("renderStatusPage() tells of the replicas, who leads, and what each fo
     assert.ok(text.includes(part), `${part}\n${text}`);
   }
   assert.ok(!readText(sampleRun()).includes("Replicas"));
+  const joining = readText(joiningRun());
+  assert.ok(joining.includes("teleport.example.com:443 not read without a lease"), joining);
+  assert.ok(!joining.includes("Replicas"), "without a lease it knows of nobody");
 });
 
 Deno.test("renderStatusPage() does not call a run caught up that something holds up", () => {

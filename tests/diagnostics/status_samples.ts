@@ -191,3 +191,9 @@ export function followingRun(): RunSnapshot {
     },
   });
 }
+
+/** The same one without a lease. */
+export function joiningRun(): RunSnapshot {
+  const { replica, ...run } = followingRun();
+  return { ...run, replica: { ...replica!, role: "joining", claims: 0, replicas: [] } };
+}
