@@ -22,6 +22,8 @@ export interface HandlerOptions {
 /** Longest way out of a handler that was asked to stop: five seconds for Fluentd, and some. */
 const STOP_MS = 8000;
 const RESTART_MS = 200;
+/** Said when the state is open and signals are listened for. */
+const OPENED = /Resuming|Starting/;
 
 /**
  * The program as a service manager runs it: started again when it ends by itself, which it may do
@@ -85,6 +87,11 @@ export class Handler implements AsyncDisposable {
     });
   }
 
+  /** Resolves when the present run has opened its state, or has ended before that. */
+  async untilOpened(): Promise<void> {
+    await this.#process?.waitForLine(OPENED).catch(() => {});
+  }
+
   /** kill -9, at once. */
   async kill(): Promise<void> {
     const process = this.#release();
@@ -98,7 +105,7 @@ export class Handler implements AsyncDisposable {
   async terminate(): Promise<void> {
     const process = this.#release();
     if (process === undefined) return;
-    const wasListening = process.stderr.some((line) => /Resuming|Starting/.test(line));
+    const wasListening = process.stderr.some((line) => OPENED.test(line));
     process.kill("SIGTERM");
     let exit: ProcessExit;
     try {

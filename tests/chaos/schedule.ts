@@ -206,19 +206,14 @@ function drawDiskFault(
 ): Step[] {
   const fault = draw.pick<DiskFault>(["full", "full", "read-only", "read-only-folder"]);
   const forMs = draw.between(200, 1500);
-  const trouble: Step = { do: "disk", waitMs, fault, forMs };
-  if (fault !== "read-only-folder" || receiver === "fluentd") return [trouble];
+  if (fault !== "read-only-folder") return [{ do: "disk", waitMs, fault, forMs }];
   // Nobody notices who has nothing to write there anew, as an event that goes to quarantine.
-  const poison: ReceiverFault = {
-    kind: "poison",
-    digit: draw.pick([..."0123456789abcdef"]),
-    status: 400,
-    forMs: forMs + 500,
-  };
+  const digit = draw.pick([..."0123456789abcdef"]);
+  const poison: ReceiverFault = { kind: "poison", digit, status: 400, forMs: 2 * forMs + 2000 };
   return [
-    { do: "receiver", waitMs: 0, fault: poison },
-    trouble,
-    { do: "append", waitMs: 0, count: 30, ageMs: 0 },
+    { do: "disk", waitMs, fault, forMs: forMs + 1000 },
+    ...receiver === "fluentd" ? [] : [{ do: "receiver", waitMs: 0, fault: poison } as const],
+    { do: "append", waitMs: 0, count: 60, ageMs: 0 },
   ];
 }
 

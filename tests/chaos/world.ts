@@ -146,6 +146,7 @@ export class World implements AsyncDisposable {
     if (step.fault === "full") {
       await disk.fill();
     } else if (step.fault === "read-only-folder") {
+      await this.handler.untilOpened();
       await disk.closeFolder();
     } else {
       await this.handler.kill();
