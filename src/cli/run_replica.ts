@@ -122,7 +122,7 @@ class Replica {
   }
 
   async #takeLease(): Promise<ReplicaLease | undefined> {
-    const { clock, config } = this.#parts;
+    const { clock, config, stop } = this.#parts;
     const connection = this.#input.server;
     const times = {
       durationMs: config.leaseDurationMs,
@@ -139,9 +139,14 @@ class Replica {
         name: this.#name,
         id,
         countClaims: () => this.#countClaims(),
+        stop,
         onExpelled: (replica) => this.#tellExpelled(replica),
       });
-    }, { ...this.#parts, streamId: "log" });
+    }, { ...this.#parts, streamId: "log" }).catch((error) => {
+      // Nothing is in flight that a store which does not answer could hold the end up for.
+      if (stop.aborted) return undefined;
+      throw error;
+    });
     this.#lease = lease;
     this.#claims = lease && new StreamClaims(connection, lease);
     return lease;

@@ -24,6 +24,8 @@ export interface ReplicaLeaseOptions {
   readonly id: string;
   /** Streams that are claimed now, told with each renewal. */
   readonly countClaims?: () => number;
+  /** Gives up the taking of the lease: it rejects with the reason. */
+  readonly stop?: AbortSignal;
   /** Told of a replica that was taken for dead by this one. */
   readonly onExpelled?: (replica: SeenReplica) => void;
 }
@@ -68,7 +70,7 @@ export class ReplicaLease {
 
   /** Writes a new lease. @throws {Fault} of kind `state`; then another id is to be used. */
   static async take(options: ReplicaLeaseOptions): Promise<ReplicaLease> {
-    const { clock, connection: { db, prefix }, id, name } = options;
+    const { clock, connection: { db, prefix }, id, name, stop } = options;
     const askedAtMs = clock.monotonicMs();
     const note = { name, beat: 0, claims: 0, startedAt: new Date(clock.nowMs()).toISOString() };
     const fenceKey = fenceKeyOf(prefix, id);
@@ -78,7 +80,7 @@ export class ReplicaLease {
         { key: fenceKey, value: encodeKvValue({ name }) },
         { key: [...prefix, "lease", id], value: encodeKvValue(note) },
       ],
-    });
+    }, stop === undefined ? {} : { signal: stop });
     if (version === undefined) {
       throw new Fault("internal", `Another replica has the id '${id}' already`);
     }
