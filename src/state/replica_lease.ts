@@ -70,7 +70,7 @@ export class ReplicaLease {
 
   /** Writes a new lease. @throws {Fault} of kind `state`; then another id is to be used. */
   static async take(options: ReplicaLeaseOptions): Promise<ReplicaLease> {
-    const { clock, connection: { db, prefix }, id, name, stop } = options;
+    const { clock, connection: { db, prefix }, id, name, stop, times } = options;
     const askedAtMs = clock.monotonicMs();
     const note = { name, beat: 0, claims: 0, startedAt: new Date(clock.nowMs()).toISOString() };
     const fenceKey = fenceKeyOf(prefix, id);
@@ -80,7 +80,8 @@ export class ReplicaLease {
         { key: fenceKey, value: encodeKvValue({ name }) },
         { key: [...prefix, "lease", id], value: encodeKvValue(note) },
       ],
-    }, stop === undefined ? {} : { signal: stop });
+      // As a renewal: one that came later would be lost as soon as it is there.
+    }, { limitMs: times.renewDeadlineMs / 2, ...stop === undefined ? {} : { signal: stop } });
     if (version === undefined) {
       throw new Fault("internal", `Another replica has the id '${id}' already`);
     }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Fault } from "../../src/core/fault.ts";
+import { ReplicaLease } from "../../src/state/replica_lease.ts";
 import { drawSeed } from "../support/seed.ts";
 import { ReplicaWorld, TIMES } from "./replica_world.ts";
-import type { Network } from "./virtual_kv.ts";
+import { type Network, VirtualKv, VirtualKvServer } from "./virtual_kv.ts";
+import { VirtualMachine, VirtualTime } from "./virtual_time.ts";
 
 /** Longest time in which a crash may go without a leader. */
 const TAKEOVER_MS = 20_000;
@@ -153,6 +156,27 @@ Deno.test("ReplicaLease: a store that is away for less than the deadline changes
   assert.ok((await world.leaderWithin(10_000))?.startsWith(leader.name));
   assert.equal(world.expelledCount, 0);
   await endAll(world);
+});
+
+Deno.test("ReplicaLease.take() takes none that would be lost as soon as it is there", async () => {
+  const time = new VirtualTime();
+  const machine = new VirtualMachine(time, 0);
+  // Two seconds each way, where a lease is lost after four and a half.
+  const kv = new VirtualKv(new VirtualKvServer(), { time, machine, random: () => 0.4055 });
+  kv.network = "slow";
+  const taking = ReplicaLease.take({
+    connection: { db: kv, prefix: ["v1"] },
+    clock: machine,
+    times: { ...TIMES, renewDeadlineMs: 4500 },
+    name: "r",
+    id: "r-1",
+  });
+  const refused = assert.rejects(
+    taking,
+    (error) => error instanceof Fault && error.kind === "state",
+  );
+  await time.advance(5000);
+  await refused;
 });
 
 async function makeWorldWithLeader(afterMs: number, worldSeed: number) {
