@@ -100,6 +100,9 @@ export class RunStatus implements RunObserver {
     this.#answered();
     // What failed in the other way is no trouble of this one.
     for (const streamId of LOG_STREAMS) this.recovered(streamId, "source");
+    for (const streamId of [...this.#stalls.keys()]) {
+      if (classOf(streamId) === "log") this.#stalls.delete(streamId);
+    }
   }
 
   /** The way by which Teleport is reached, in words. */
@@ -258,8 +261,11 @@ export class RunStatus implements RunObserver {
     this.#forget(streamId);
   }
 
+  /** Between its tries, a stream that does not move is stalled as before. */
   parked({ streamId }: ParkedStream): void {
+    const stall = this.#stalls.get(streamId);
     this.#forget(streamId);
+    if (stall !== undefined) this.#stalls.set(streamId, stall);
   }
 
   abandoned(streamId: string): void {

@@ -128,6 +128,21 @@ Deno.test("RunStatus has a stall until the stream goes on", () => {
   assert.deepEqual(status.snapshot().stalls, []);
 });
 
+Deno.test("RunStatus has the stall of a chunk between its tries too, until it is done or read in the other way", () => {
+  const { status } = startRun();
+  const chunks = ["chunk/2026-01-01/a", "chunk/2026-01-01/b"];
+  for (const streamId of chunks) {
+    status.stalled(streamId, "it is damaged");
+    status.parked({ ...RETRY, streamId });
+  }
+  const stalled = () => status.snapshot().stalls.map(({ streamId }) => streamId);
+  assert.deepEqual(stalled(), chunks);
+  status.finished(chunks[0]!);
+  assert.deepEqual(stalled(), [chunks[1]]);
+  status.useMode("paged");
+  assert.deepEqual(stalled(), []);
+});
+
 Deno.test("RunStatus says why the store failed until it takes something", () => {
   const { status } = startRun();
   status.commitFailed("Disk is full");
