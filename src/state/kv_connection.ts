@@ -96,8 +96,9 @@ export interface KvDatabase extends Disposable {
  * | `[…, "quarantine", "size"]`           | how much the quarantine holds, on a server               |
  * | `[…, "quarantine", "entry", ID]`      | a line of the quarantine, or the beginning of it         |
  * | `[…, "quarantine", "more", ID, PART]` | the rest of it, by parts                                 |
- * | `[…, "lease", NAME]`                  | who leads, for replicas                                  |
- * | `[…, "claim", STREAM]`                | who forwards a stream, for replicas                      |
+ * | `[…, "lease", ID]`                    | a replica that lives, written anew again and again       |
+ * | `[…, "fence", ID]`                    | stands while that replica may write, never written again |
+ * | `[…, "claim", STREAM]`                | which replica forwards a stream; of `log`, who leads     |
  *
  * An incompatible change of what stands there takes another `v`.
  */
