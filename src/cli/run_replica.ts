@@ -56,6 +56,8 @@ class Replica {
   readonly #input: ReplicaInput & { readonly name: string };
   readonly #name: string;
   #lease: ReplicaLease | undefined;
+  /** What it held before, and under which nothing goes on any more. */
+  #last: ReplicaLease | undefined;
   #claims: StreamClaims | undefined;
   #role: ReplicaRole = "joining";
   #epoch: number | undefined;
@@ -115,6 +117,7 @@ class Replica {
       this.#leaderId = undefined;
       await lease.release();
       await keeping;
+      this.#last = lease;
       this.#lease = undefined;
       this.#claims = undefined;
       this.#input.onBeginAnew();
@@ -138,11 +141,12 @@ class Replica {
         times,
         name: this.#name,
         id,
+        last: this.#last,
         countClaims: () => this.#countClaims(),
         stop,
         onExpelled: (replica) => this.#tellExpelled(replica),
       });
-    }, { ...this.#parts, streamId: "log" }).catch((error) => {
+    }, { ...this.#parts, streamId: "log", maxPauseMs: config.leaseRetryMs }).catch((error) => {
       // Nothing is in flight that a store which does not answer could hold the end up for.
       if (stop.aborted) return undefined;
       throw error;

@@ -8,6 +8,8 @@ export interface StoreWaitOptions {
   readonly streamId: string;
   readonly clock: Clock;
   readonly observer: PipelineObserver;
+  /** Longest pause between two tries, in milliseconds. @default {that of Backoff} */
+  readonly maxPauseMs?: number;
   /** Ends the waiting. */
   readonly stop: AbortSignal;
 }
@@ -23,8 +25,11 @@ export async function waitForStore<T>(
   use: () => Promise<T>,
   options: StoreWaitOptions,
 ): Promise<T | undefined> {
-  const { clock, observer, stop, streamId } = options;
-  const backoff = new Backoff({ firstMs: 500 });
+  const { clock, maxPauseMs, observer, stop, streamId } = options;
+  const backoff = new Backoff({
+    firstMs: 500,
+    ...maxPauseMs === undefined ? {} : { maxMs: maxPauseMs },
+  });
   while (true) {
     try {
       const result = await use();

@@ -1,6 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
-import { encodeKvValue, keysBelow, type KvCheck, type KvConnection } from "./kv_connection.ts";
+import {
+  encodeKvValue,
+  keysBelow,
+  type KvCheck,
+  type KvConnection,
+  type KvKey,
+} from "./kv_connection.ts";
 import { type ReplicaNote, ReplicaWatch, type SeenReplica } from "./replica_watch.ts";
 
 /** How long a lease lasts, and how it is kept. */
@@ -24,6 +30,11 @@ export interface ReplicaLeaseOptions {
   readonly id: string;
   /** Streams that are claimed now, told with each renewal. */
   readonly countClaims?: () => number;
+  /**
+   * What this very process held before, and under which nothing goes on any more: it is taken away with
+   * the write of the new one, unless others did that already.
+   */
+  readonly last?: ReplicaLease | undefined;
   /** Gives up the taking of the lease: it rejects with the reason. */
   readonly stop?: AbortSignal;
   /** Told of a replica that was taken for dead by this one. */
@@ -41,6 +52,22 @@ const RELEASE_MS = 1000;
  * with its fence, which others take away together with the lease once that stayed unchanged for
  * `durationMs` while they watched. From then on nothing of it is written any more, however late it
  * arrives. A lease that is lost stays lost: the replica comes back as another one, with a new id.
+ *
+ * Where it could not be given back, because the store was away, the new lease takes its place in one
+ * write, so that nobody waits for its end. That is the giving back, later: everything under it had ended
+ * before the write was made, in the one process that can know. The write is checked with the fence of
+ * the last one, which is written once and never again. So, whatever comes late or in between:
+ *
+ * - What was written under the last lease comes before, while its claims still keep others away, or
+ *   after, and is refused. A late renewal of it is one of these.
+ * - Others took it away before: the check fails, and the new lease is written alone. They come after:
+ *   their check of the last lease fails.
+ * - A try that was given up comes before the next one: then the check of that fails, and it is written
+ *   alone; what the first has written is a lease under which nobody does anything, and ends as such. It
+ *   comes after: its check fails, and nothing is written.
+ * - The process stands still at any point: the last lease has ended on this side, and the deadline of
+ *   the new one counts from before its write.
+ * - The process dies: nobody else knows that the last lease had ended, and others wait for its end.
  */
 export class ReplicaLease {
   readonly id: string;
@@ -70,22 +97,30 @@ export class ReplicaLease {
 
   /** Writes a new lease. @throws {Fault} of kind `state`; then another id is to be used. */
   static async take(options: ReplicaLeaseOptions): Promise<ReplicaLease> {
-    const { clock, connection: { db, prefix }, id, name, stop, times } = options;
-    const askedAtMs = clock.monotonicMs();
+    const { clock, connection: { db, prefix }, id, last, name, stop, times } = options;
+    if (last !== undefined && !last.lost.aborted) {
+      throw new Fault("internal", `The lease of '${last.id}' is still held`);
+    }
     const note = { name, beat: 0, claims: 0, startedAt: new Date(clock.nowMs()).toISOString() };
     const fenceKey = fenceKeyOf(prefix, id);
-    const version = await db.write({
-      checks: [{ key: fenceKey, version: undefined }],
-      set: [
-        { key: fenceKey, value: encodeKvValue({ name }) },
-        { key: [...prefix, "lease", id], value: encodeKvValue(note) },
-      ],
-      // As a renewal: one that came later would be lost as soon as it is there.
-    }, { limitMs: times.renewDeadlineMs / 2, ...stop === undefined ? {} : { signal: stop } });
-    if (version === undefined) {
+    const ask = async (checks: readonly KvCheck[], remove: readonly KvKey[]) => {
+      const askedAtMs = clock.monotonicMs();
+      const version = await db.write({
+        checks: [{ key: fenceKey, version: undefined }, ...checks],
+        set: [
+          { key: fenceKey, value: encodeKvValue({ name }) },
+          { key: [...prefix, "lease", id], value: encodeKvValue(note) },
+        ],
+        remove,
+        // As a renewal: one that came later would be lost as soon as it is there.
+      }, { limitMs: times.renewDeadlineMs / 2, ...stop === undefined ? {} : { signal: stop } });
+      return version === undefined ? undefined : { fence: { key: fenceKey, version }, askedAtMs };
+    };
+    const taken = (last && await ask([last.fence], last.#keys)) ?? await ask([], []);
+    if (taken === undefined) {
       throw new Fault("internal", `Another replica has the id '${id}' already`);
     }
-    return new ReplicaLease(options, { fence: { key: fenceKey, version }, askedAtMs });
+    return new ReplicaLease(options, taken);
   }
 
   /** Holds for every write that the lease allows, and for none after it was taken away. */

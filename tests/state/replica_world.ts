@@ -140,11 +140,12 @@ export class VirtualReplica {
         await unlessAborted(killed);
       },
     };
+    let last: ReplicaLease | undefined;
     while (!ended.aborted) {
       const id = `${this.name}-${++this.#lives}`;
       const options = { connection, clock, times: TIMES, name: this.name, id };
       const onExpelled = () => void this.#world.expelledCount++;
-      const lease = await ReplicaLease.take({ ...options, onExpelled }).catch(expectState);
+      const lease = await ReplicaLease.take({ ...options, last, onExpelled }).catch(expectState);
       await unlessAborted(killed);
       if (lease === undefined) {
         await clock.sleep(TIMES.retryMs);
@@ -160,6 +161,7 @@ export class VirtualReplica {
       await Promise.race([Promise.all(running), until(killed)]);
       await unlessAborted(killed);
       await lease.release();
+      last = lease;
     }
   }
 
