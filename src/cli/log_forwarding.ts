@@ -171,6 +171,7 @@ export class LogForwarding {
     const { clock, config, observer, store } = this.#forwarding;
     return {
       concurrency: config.concurrency,
+      aside: this.#evidence,
       stallMs: config.stallAfterMs,
       clock,
       store,

@@ -120,7 +120,8 @@ class Replica {
       this.#last = lease;
       this.#lease = undefined;
       this.#claims = undefined;
-      this.#input.onBeginAnew();
+      // At the end of the run, what could not be stored is told of.
+      if (!this.#parts.stop.aborted) this.#input.onBeginAnew();
     }
   }
 

@@ -18,6 +18,7 @@ export function createSessionScheduler(
   const evidence = createEvidence(config);
   return new SessionScheduler({
     concurrency: config.concurrency,
+    aside: evidence,
     clock,
     store,
     observer,

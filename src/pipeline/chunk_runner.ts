@@ -10,6 +10,7 @@ import type {
   StreamSharing,
 } from "./ports.ts";
 import { SharedPool } from "./shared_pool.ts";
+import type { WaitingStreams } from "./stream_pool.ts";
 
 /** A chunk and where to begin in it. */
 export interface ChunkStart {
@@ -22,6 +23,8 @@ export interface ChunkStart {
 export interface ChunkRunnerOptions {
   /** Most chunks that are read at once. */
   readonly concurrency: number;
+  /** Those of them that wait for others to go on, and hold no place meanwhile. */
+  readonly aside?: WaitingStreams | undefined;
   readonly clock: Clock;
   readonly store: PositionStore;
   readonly observer: PipelineObserver;

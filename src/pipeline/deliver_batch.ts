@@ -195,11 +195,13 @@ export class BatchDelivery {
     // Meanwhile another stream may have had an event accepted.
     if (isProved() || more === "ended" && this.#evidence.tryEnd()) return this.#rejectSuspects();
     if (more === "broken off") throw new NothingToCompare();
-    await this.#pause(
-      `an event is refused, and there is no other yet to compare it with (${reason})` +
-        formatRemedy(remedy),
-      { lasting: true },
-    );
+    const wait = () =>
+      this.#pause(
+        `an event is refused, and there is no other yet to compare it with (${reason})` +
+          formatRemedy(remedy),
+        { lasting: true },
+      );
+    await (more === "ended" ? this.#evidence.waitAtEnd(wait) : wait());
     if (isProved()) await this.#rejectSuspects();
     else this.#putBack();
   }

@@ -6,11 +6,14 @@ export class Evidence {
   readonly #maxEnds: number;
   #acceptedCount = 0;
   #ends = 0;
+  #waitingCount = 0;
+  /** Told when one more stream waits. */
+  onWaiting: (() => void) | undefined;
 
   /**
    * With `maxEnds`, at the ends of so many streams in a row events are taken to be at fault though
-   * nothing was accepted since. One keeps streams from waiting for each other for ever; more is for a
-   * run that ends by itself, when no others will come. @default {1}
+   * nothing was accepted since. One is for streams that seldom come; more is for a run that ends by
+   * itself, when no others will come. @default {1}
    */
   constructor({ maxEnds = 1 }: { readonly maxEnds?: number } = {}) {
     this.#maxEnds = maxEnds;
@@ -25,6 +28,22 @@ export class Evidence {
   noteAccepted(): void {
     this.#acceptedCount++;
     this.#ends = 0;
+  }
+
+  /** Streams that wait at their ends for others to have something accepted. */
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
+  /** Counts a stream among those that wait. */
+  async waitAtEnd(wait: () => Promise<void>): Promise<void> {
+    this.#waitingCount++;
+    this.onWaiting?.();
+    try {
+      await wait();
+    } finally {
+      this.#waitingCount--;
+    }
   }
 
   /** Whether what was accepted before will do at the end of a stream; counts it when it does. */

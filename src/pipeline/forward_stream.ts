@@ -139,17 +139,23 @@ async function sendBatches(
     maxWaiting: options.maxWaiting ?? 0,
   });
   let caughtUp = false;
+  let isLeftBehind = false;
   const leftOpen: StreamPosition[] = [];
   try {
     while (!stop.aborted) {
-      const batch = await batches.take();
+      const batch = await batches.take().catch((error) => {
+        throw isLeftBehind ? patientFault(error) : error;
+      });
       if (batch === undefined) break;
       meter?.queued(stream.id, queue.waiting);
       if (batch.filteredCount > 0) observer.filtered(stream.id, batch.filteredCount);
       const taken = new TakenBatches(batch, findOpened);
       const takeMore = (): MoreEvents => {
         const next = batches.takeNow();
-        if (next !== undefined) return taken.add(next);
+        if (next !== undefined) {
+          if (next.filteredCount > 0) observer.filtered(stream.id, next.filteredCount);
+          return taken.add(next);
+        }
         if (!queue.isDrained) return "waiting";
         return queue.isAtEnd ? "ended" : "broken off";
       };
@@ -168,6 +174,7 @@ async function sendBatches(
         if (before !== undefined) await committer.commit(before.position, before.opened);
         if (!isBrokenOff) throw error;
         // There is nothing left to take, but why reading was broken off.
+        isLeftBehind = true;
         continue;
       } finally {
         span.set({ events: taken.eventCount });
@@ -188,4 +195,17 @@ async function sendBatches(
       if (leftOpen.length > 0) onOpened?.(leftOpen);
     },
   };
+}
+
+/**
+ * What ends a reading of which events are left to the next one. A stream that is given up for what is
+ * wrong with it would take them along, though there is nothing wrong with them.
+ */
+function patientFault(error: unknown): unknown {
+  if (!(error instanceof Fault) || error.kind !== "protocol" && error.kind !== "missing") {
+    return error;
+  }
+  const { message, hint } = error;
+  const text = `${message}; events before that wait for Fluentd to take others`;
+  return new Fault("unavailable", text, { ...(hint === undefined ? {} : { hint }), cause: error });
 }

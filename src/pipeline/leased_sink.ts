@@ -16,7 +16,10 @@ export function leasedSink(sink: Sink, lease: Lease): Sink {
   return {
     limits: sink.limits,
     send(events, signal, held) {
-      if (!lease.isHeld) return Promise.reject(lease.lost.reason);
+      if (!lease.isHeld) {
+        held?.drop();
+        return Promise.reject(lease.lost.reason);
+      }
       return sink.send(events, signal, held);
     },
     hold: (events) => sink.hold?.(events),

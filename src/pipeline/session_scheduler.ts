@@ -14,12 +14,15 @@ import type {
   StreamSharing,
 } from "./ports.ts";
 import { SharedPool } from "./shared_pool.ts";
+import type { WaitingStreams } from "./stream_pool.ts";
 import { waitForStore } from "./wait_for_store.ts";
 
 /** What the sessions need. */
 export interface SessionSchedulerOptions {
   /** Most recordings that are forwarded at once. */
   readonly concurrency: number;
+  /** Those of them that wait for others to go on, and hold no place meanwhile. */
+  readonly aside?: WaitingStreams | undefined;
   readonly clock: Clock;
   readonly store: PositionStore;
   readonly observer: PipelineObserver;

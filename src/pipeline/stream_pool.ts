@@ -1,9 +1,21 @@
 import type { Clock } from "../core/clock.ts";
 
+/** Streams of a pool that run, and wait for others to go on. */
+export interface WaitingStreams {
+  readonly waitingCount: number;
+  /** Set by the pool: told when one more waits. */
+  onWaiting: (() => void) | undefined;
+}
+
+/** So many streams may wait beside those that go on; each holds a few events. */
+const MAX_WAITING = 100;
+
 /** What a pool does with its streams. */
 export interface StreamPoolOptions {
   /** Most streams that run at once. */
   readonly concurrency: number;
+  /** Counts those of them that wait for others to go on, and hold no place meanwhile. */
+  readonly aside?: WaitingStreams | undefined;
   readonly clock: Clock;
   /**
    * Runs a stream once. Resolves with the pause before its next turn, in milliseconds, or undefined
@@ -42,6 +54,7 @@ export class StreamPool {
   constructor(options: StreamPoolOptions) {
     this.#options = options;
     this.#stop = AbortSignal.any([options.stop, this.#failed.signal]);
+    if (options.aside !== undefined) options.aside.onWaiting = () => this.#wake?.();
   }
 
   /** Streams that wait for a place, those that run, and those that wait for their time. */
@@ -79,7 +92,7 @@ export class StreamPool {
     try {
       while (!stop.aborted) {
         this.#takeDue();
-        while (this.#ready.length > 0 && this.#running.size < this.#options.concurrency) {
+        while (this.#ready.length > 0 && this.#running.size < this.#places) {
           this.#start();
         }
         if (this.#draining && this.#running.size === 0 && this.#ready.length === 0) break;
@@ -90,6 +103,11 @@ export class StreamPool {
       stop.removeEventListener("abort", onStop);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  get #places(): number {
+    const { aside, concurrency } = this.#options;
+    return concurrency + Math.min(aside?.waitingCount ?? 0, MAX_WAITING);
   }
 
   #start(): void {

@@ -107,11 +107,14 @@ function maskTokens(text: string, tokens: readonly string[]): string {
   return text.replaceAll(/[\x21-\x7e]+/g, (word) => holdsToken(word, tokens) ? "***" : word);
 }
 
-/** Whether a text holds a token as it is, or as URLs write it. */
+/** Whether a text holds a token as it is, or as URLs or JSON write it. */
 function holdsToken(text: string, tokens: readonly string[]): boolean {
   const plain = text.replaceAll(
     /%([0-9a-f]{2})/gi,
     (_, hex) => String.fromCharCode(parseInt(hex, 16)),
   );
-  return tokens.some((token) => text.includes(token) || plain.includes(token));
+  const unescaped = text
+    .replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+    .replaceAll(/\\(.)/g, "$1");
+  return tokens.some((token) => [text, plain, unescaped].some((words) => words.includes(token)));
 }

@@ -120,7 +120,8 @@ export class ReplicaLease {
     if (taken === undefined) {
       throw new Fault("internal", `Another replica has the id '${id}' already`);
     }
-    return new ReplicaLease(options, taken);
+    // One lease knows of one before it, and not of all.
+    return new ReplicaLease({ ...options, last: undefined }, taken);
   }
 
   /** Holds for every write that the lease allows, and for none after it was taken away. */

@@ -166,6 +166,9 @@ function findSuspects(
     (failed.get(key) ?? 0) >= FAILURES_BEFORE_SUSPICION;
 }
 
+/** On a busy machine, an answer may lie so long in the connection before it is read, or lost with it. */
+const HEARD_MS = 500;
+
 /**
  * A repeat needs a reason: the request that brought the event before had no answer that the program
  * can have heard, or it was one of the last of its stream before a kill.
@@ -221,7 +224,7 @@ function excuses(
     const request = requestOf(index);
     const isHeard = (request.status ?? 0) >= 200 && (request.status ?? 0) < 300;
     const isCut = cutsMs.some((ms) =>
-      ms >= request.atMs && ms <= (request.answeredAtMs ?? Infinity) + 150
+      ms >= request.atMs && ms <= (request.answeredAtMs ?? Infinity) + HEARD_MS
     );
     if (!isHeard || isCut || mayHaveGivenUp(request) || hasLeft(request, evidence)) {
       excused.add(index);

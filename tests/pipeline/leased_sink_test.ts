@@ -46,4 +46,5 @@ Deno.test("leasedSink() sends nothing, held or not, once the lease is lost", asy
   lease.isHeld = false;
   await assert.rejects(sink.send(events, NEVER, held), (error: unknown) => error === reason);
   assert.deepEqual(inner.accepted, []);
+  assert.deepEqual(inner.dropped, ["e0"]);
 });

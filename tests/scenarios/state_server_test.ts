@@ -219,3 +219,26 @@ peerTest("doctor says whether the state server can be reached, takes the token, 
   assert.match(away.stdout, /State server 'http:[^']*' cannot be reached/);
   assert.equal(away.code, 1);
 });
+
+peerTest(
+  "A replica that is stopped while the state server is away says that its last position is not stored",
+  { needs },
+  async () => {
+    await using rig = await startRig(5);
+    await using program = rig.start([], {
+      FDFWD_LEASE_DURATION: "60s",
+      FDFWD_LEASE_RENEW_DEADLINE: "40s",
+    });
+    await rig.receiver.waitForEvents(5);
+    await program.waitForLine(/Caught up/);
+    rig.relay.change({ accepts: false });
+    rig.relay.cut();
+    rig.auth.append([buildEvent({ timeMs: Date.now() })]);
+    await rig.receiver.waitForEvents(6);
+    await program.waitForLine(/Storage is not available, trying again/);
+    program.kill("SIGTERM");
+    await program.waitForExit();
+    const warnings = program.stderr.filter((line) => line.includes("last position could not be"));
+    assert.equal(warnings.length, 1, program.stderr.join("\n"));
+  },
+);

@@ -243,6 +243,12 @@ Deno.test("KvServer gives its token to nobody but the host in storage, whatever 
 Deno.test("KvServer shows nothing of its token, however short it is and however it is written", async () => {
   const token = "k3/y=";
   const ways = [`Bearer:${token}!`, encodeURIComponent(token), `?token=${encodeURI(token)}`];
+  const inJson = [token.replace("/", String.raw`\/`), token.replace("=", String.raw`\u003D`)];
+  for (const said of inJson) {
+    await using open = serve(() => new Response(`{"token":"${said}"}`, { status: 401 }));
+    using db = createKvClient(open.url, { readToken: () => Promise.resolve(token) });
+    assert.match((await faultOf(db.read([["x"]]))).text, /401 \(\*\*\*\)/);
+  }
   for (const said of ways) {
     await using open = serve(() => new Response(`No ${said}`, { status: 401 }));
     await using moved = serve(() => redirectTo(`https://evil.test/${said}`));
