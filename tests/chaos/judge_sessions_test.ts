@@ -55,6 +55,19 @@ Deno.test("judgeSessions() finds an event that is missing, or out of order", () 
   assert.match(problemsOf(evidence(EVENTS.toReversed())), /order was not kept .* a: 2,1,0/);
 });
 
+Deno.test("judgeSessions() lets an event come late that was refused on its own", () => {
+  const [first, second, last] = EVENTS;
+  const { journal, ...rest } = evidence([second!, last!, first!]);
+  const post = { path: "/session.a.log", atMs: 0 };
+  const refused = { ...post, events: [first!], status: 400 };
+  assert.equal(problemsOf({ ...rest, journal: { ...journal, requests: [refused] } }), "");
+  const together = { ...post, events: [first!, second!], status: 400 };
+  assert.match(
+    problemsOf({ ...rest, journal: { ...journal, requests: [together] } }),
+    /order was not kept/,
+  );
+});
+
 Deno.test("judgeSessions() finds an event of a recording that was changed, with its index kept", () => {
   const changed = EVENTS.map((event) => event.ei === 1 ? { ...event, data: "CHANGED" } : event);
   assert.match(
