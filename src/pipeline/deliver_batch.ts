@@ -108,7 +108,7 @@ export class BatchDelivery {
     while (this.#groups.length > 0 || this.#suspects.length > 0) {
       const group = this.#groups[0];
       if (group === undefined) {
-        await this.#lookForEvidence(takeMore());
+        await this.#lookForEvidence(takeMore(), backlog);
         continue;
       }
       const { defect } = group[0]!;
@@ -188,12 +188,13 @@ export class BatchDelivery {
   }
 
   /** There are suspects and nothing else: with more events, the receiver may show what it thinks. */
-  async #lookForEvidence(more: MoreEvents): Promise<void> {
+  async #lookForEvidence(more: MoreEvents, backlog: boolean): Promise<void> {
     if (typeof more !== "string") return this.#add(more);
     const { acceptedBefore, reason, remedy } = this.#suspects.at(-1)!;
     const isProved = () => this.#evidence.acceptedCount > acceptedBefore;
     // Meanwhile another stream may have had an event accepted.
-    if (isProved() || more === "ended" && this.#evidence.tryEnd()) return this.#rejectSuspects();
+    if (isProved()) return await this.#settleSuspects(backlog);
+    if (more === "ended" && this.#evidence.tryEnd()) return await this.#rejectSuspects();
     if (more === "broken off") throw new NothingToCompare();
     const wait = () =>
       this.#pause(
@@ -202,7 +203,7 @@ export class BatchDelivery {
         { lasting: true },
       );
     await (more === "ended" ? this.#evidence.waitAtEnd(wait) : wait());
-    if (isProved()) await this.#rejectSuspects();
+    if (isProved()) await this.#settleSuspects(backlog);
     else this.#putBack();
   }
 
@@ -214,18 +215,20 @@ export class BatchDelivery {
     }
   }
 
-  /** The receiver accepted another event, so a suspect that is refused once more is guilty. */
+  /**
+   * The receiver accepted another event, so a suspect that is refused once more is guilty. One that is
+   * taken now was refused as all others were, before someone mended the receiver.
+   */
   async #settleSuspects(backlog: boolean): Promise<void> {
     while (this.#suspects.length > 0) {
-      const { definite, event, reason } = this.#suspects[0]!;
-      const taken = !definite && await this.#isTaken(event);
-      if (taken) this.#delivered([event], backlog);
+      const { event, reason } = this.#suspects[0]!;
+      if (await this.#isTaken(event)) this.#delivered([event], backlog);
       else await this.#reject(event, reason);
       this.#suspects.shift();
     }
   }
 
-  /** Sends an event that failed before; waits for the receiver where it fails by something else. */
+  /** Sends an event once more; waits for the receiver where it fails by something else. */
   async #isTaken(event: AuditEvent): Promise<boolean> {
     while (true) {
       const delivery = await this.#context.sink.send([event], this.#context.abort);

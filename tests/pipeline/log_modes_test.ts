@@ -134,7 +134,8 @@ Deno.test("forwardByMode() waits for Teleport with growing pauses, and says when
   }
   assert.deepEqual(modes, ["bulk"]);
   assert.deepEqual(observer.retries.map(({ attempt }) => attempt), [1, 2, 3, 4, 5]);
-  assert.ok(clock.sleeps.every((ms, i) => i === 0 || ms >= clock.sleeps[i - 1]!));
+  // The fifth is one of the longest, which come in any order.
+  assert.ok(clock.sleeps.slice(1, 4).every((ms, i) => ms >= clock.sleeps[i]!), `${clock.sleeps}`);
   assert.deepEqual(observer.recoveries, [{ peer: "source", attempts: 5 }]);
   stop.abort();
   await ended();
