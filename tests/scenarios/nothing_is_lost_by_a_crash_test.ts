@@ -10,8 +10,8 @@ import { startProgram } from "../support/program.ts";
 import { writeSettings } from "../support/settings_file.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
-/** Two requests of 500 events may be under way when the handler is killed: one sent, one uncommitted. */
-const IN_FLIGHT = 1000;
+/** Two requests of 1,000 events may be under way at a kill: one sent, one uncommitted. */
+const IN_FLIGHT = 2000;
 
 /** Starts the handler again and again, and kills it each time after a random part of its work. */
 async function killRepeatedly(
@@ -56,7 +56,8 @@ Deno.test("kill -9 at 20 random moments loses nothing and repeats at most the ev
 
 peerTest(
   "kill -9 at random moments between authpeer and real Fluentd loses nothing",
-  { needs: ["AUTHPEER", "FLUENTD_OLDEST"] },
+  // Fluentd 1.12 ends of a connection that is closed before it was taken up (getpeername, ENOTCONN).
+  { needs: ["AUTHPEER", "FLUENTD_NEWEST"] },
   async () => {
     const seed = drawSeed();
     const random = createRandom(seed);
@@ -68,7 +69,7 @@ peerTest(
       flags: { mode: "legacy", events: 20_000, days: 30 },
     });
     await using fluentd = await startFluentd({
-      executable: peerPath("FLUENTD_OLDEST"),
+      executable: peerPath("FLUENTD_NEWEST"),
       folder: folder.join("fluentd"),
     });
     const config = await writeSettings({
