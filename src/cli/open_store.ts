@@ -51,16 +51,7 @@ export async function openStore(
   cleanup.use(await StorageLock.acquire(folder, pid));
   const store = cleanup.use(await KvPositionStore.open(`${folder}/state.kv`, clock.nowMs()));
   const held = await HeldFiles.hold([`${folder}/state.kv`, `${folder}/lock`]);
-  const opened = cleanup.move();
-  return {
-    server: undefined,
-    held,
-    read: (streamId) => store.read(streamId),
-    list: (prefix) => store.list(prefix),
-    commit: (commit) => held.within(() => store.commit(commit)),
-    forget: (streamIds) => held.within(() => store.forget(streamIds)),
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
-  };
+  return toOpenedStore(store, { server: undefined, held, resources: cleanup.move() });
 }
 
 async function openServerStore(input: OpenStoreInput): Promise<OpenedStore | undefined> {
@@ -77,16 +68,7 @@ async function openServerStore(input: OpenStoreInput): Promise<OpenedStore | und
     }
   }, { ...input, streamId: "log" });
   if (isProved === undefined) return undefined;
-  const opened = cleanup.move();
-  return {
-    server,
-    held: undefined,
-    read: (streamId) => store.read(streamId),
-    list: (prefix) => store.list(prefix),
-    commit: (commit) => store.commit(commit),
-    forget: (streamIds) => store.forget(streamIds),
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
-  };
+  return toOpenedStore(store, { server, held: undefined, resources: cleanup.move() });
 }
 
 /** What has to be changed is said at once; the rest is waited for, unless that is not wanted. */
@@ -99,4 +81,23 @@ function toStartFault(error: unknown, failFast: boolean): unknown {
     hint: "To wait for it instead, start without fail-fast",
     cause: error,
   });
+}
+
+/** The store with what it lies in; a write counts only while its files are where they were. */
+function toOpenedStore(
+  store: PositionStore,
+  { held, resources, server }: Pick<OpenedStore, "held" | "server"> & {
+    readonly resources: Disposable;
+  },
+): OpenedStore {
+  const write = <T>(use: () => Promise<T>) => held === undefined ? use() : held.within(use);
+  return {
+    server,
+    held,
+    read: (streamId) => store.read(streamId),
+    list: (prefix) => store.list(prefix),
+    commit: (commit) => write(() => store.commit(commit)),
+    forget: (streamIds) => write(() => store.forget(streamIds)),
+    [Symbol.dispose]: () => resources[Symbol.dispose](),
+  };
 }

@@ -51,7 +51,7 @@ const GIVE_UP_AFTER_MS = 48 * HOUR_MS;
 const MAX_ATTEMPTS = 110;
 /** First and longest pause before a recording that is not there is looked for again. */
 const MISSING_PAUSE_MS = { first: 2000, max: HOUR_MS / 2 };
-/** The same while the server is away, as for the log: recordings are not to lag behind it for long. */
+/** The same while the server is away: recordings are not to lag behind the log for long. */
 const AWAY_PAUSE_MS = { first: 1000, max: 30_000 };
 /** The same after other failures. */
 const FAILURE_PAUSE_MS = { first: 1000, max: HOUR_MS / 12 };

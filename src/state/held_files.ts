@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { Fault } from "../core/fault.ts";
+import { isMissing } from "./is_missing.ts";
 
 /** What tells a file from every other one for as long as it is open. */
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
@@ -74,9 +75,7 @@ async function lookAt(path: string): Promise<FileIdentity | "gone" | undefined> 
     const { dev, ino } = await Deno.stat(path);
     return { dev, ino };
   } catch (error) {
-    const isGone = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    return isGone ? "gone" : undefined;
+    return isMissing(error) ? "gone" : undefined;
   }
 }
 

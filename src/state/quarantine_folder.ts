@@ -1,4 +1,5 @@
 import { Fault, formatError } from "../core/fault.ts";
+import { isMissing } from "./is_missing.ts";
 import {
   describeRepeat,
   type QuarantineEntries,
@@ -259,10 +260,6 @@ export async function writeAll(
   for (const bytes of parts) {
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 function isOwnName(name: string): boolean {

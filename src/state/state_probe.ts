@@ -1,6 +1,7 @@
 import { Fault, formatError } from "../core/fault.ts";
 import { failed, type Finding, findingOfFault, ok, warning } from "../core/finding.ts";
 import type { Position } from "../core/position.ts";
+import { isMissing } from "./is_missing.ts";
 import { KvPositionStore } from "./kv_position_store.ts";
 
 /** What the state holds. */
@@ -48,9 +49,7 @@ export async function probeState(folder: string, nowMs: number): Promise<StatePr
   try {
     await Deno.lstat(path);
   } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (!isMissing) return { finding: unreadable(path, error), positions: NONE };
+    if (!isMissing(error)) return { finding: unreadable(path, error), positions: NONE };
     // A log without its file is no new state; opening a copy tells.
     const hasLog = await Deno.lstat(`${path}-wal`).then(() => true, () => false);
     if (!hasLog) return { finding: ok(NOTHING), positions: NONE };

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { formatError } from "../core/fault.ts";
 import { failed, type Finding, ok } from "../core/finding.ts";
+import { isMissing } from "./is_missing.ts";
 
 /** More than a state needs to grow by at once. */
 const PROBE_BYTES = 256 * 1024;
@@ -37,9 +38,7 @@ async function findFolder(folder: string): Promise<string | Finding> {
         advice: "Give storage another folder, or move the file away",
       });
     } catch (error) {
-      const isMissing = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory;
-      if (!isMissing || dirname(path) === path) return findingOfError(path, error);
+      if (!isMissing(error) || dirname(path) === path) return findingOfError(path, error);
     }
     path = dirname(path);
   }

@@ -1,3 +1,4 @@
+import { untilAborted } from "../core/until_aborted.ts";
 import type { Endpoint } from "./connect_problem.ts";
 import { TlsFailure } from "./open_tls.ts";
 
@@ -8,21 +9,13 @@ import { TlsFailure } from "./open_tls.ts";
  * @throws {TlsFailure} also when the signal is aborted, with its reason as the cause.
  */
 export async function knock({ host, port }: Endpoint, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
   const connecting = Deno.connect({ hostname: host, port });
   // It cannot be called back, and may come when nobody waits any more.
   const knocked = connecting.then((connection) => connection.close());
-  knocked.catch(() => {});
   try {
-    await Promise.race([knocked, aborted.promise]);
+    await untilAborted(knocked, signal);
   } catch (error) {
     throw new TlsFailure(signal.aborted ? error : inWordsOfTls(error, { host, port }), false);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    aborted.promise.catch(() => {});
   }
 }
 
