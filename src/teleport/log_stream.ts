@@ -136,6 +136,8 @@ export class LogStream implements EventStream {
         }
         if (window.isPast) position = afterWindow(position, look.reachedMs);
         stall.noteReached(position.fromMs, window.isPast);
+        // A server may go round in circles where there is no more: that is the end as well.
+        if (read.isCircle && !window.isPast) yield this.#toPage([], position, window, false);
       }
       if (window.isPast) {
         yield this.#toPage([], position, window);
@@ -172,7 +174,7 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): AsyncGenerator<Page, WindowRead> {
     const isDone = createDoneCheck(start);
-    const circle = new CircleCheck();
+    const circle = new CircleCheck(start.done);
     const { startMs, endMs, isPast } = window;
     let position = start;
     let cursor = "";
@@ -193,7 +195,7 @@ export class LogStream implements EventStream {
       position = page.after;
       count += events.length;
       isEmpty &&= given.length === 0;
-      isCircle = circle.isCircle(cursor, events.length > 0);
+      isCircle = circle.isCircle(cursor, given, events.length > 0);
       this.#stall.noteEvents(events);
       this.#pageSize = this.#nextPageSize(cursor === "", isPast);
     } while (cursor !== "" && !isCircle);
@@ -280,7 +282,7 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): Promise<LogPage> {
     const isDone = createDoneCheck(position);
-    const circle = new CircleCheck();
+    const circle = new CircleCheck(position.done);
     const { startMs, endMs } = window;
     const events = new Map<string, AuditEvent>();
     // What came before lies on the other side of what is passed over now.
@@ -293,7 +295,7 @@ export class LogStream implements EventStream {
       const fresh = given.filter((event) => !isDone(event));
       for (const event of fresh) events.set(event.id, event);
       this.#lastGivenMs ??= given[0]?.timeMs;
-      cursor = circle.isCircle(answer.lastKey, fresh.length > 0) ? "" : answer.lastKey;
+      cursor = circle.isCircle(answer.lastKey, given, fresh.length > 0) ? "" : answer.lastKey;
     } while (cursor !== "" && events.size < MAX_TURNED);
     const page = this.#toPage([...events.values()].reverse(), position, window);
     const after = afterWindow(page.after, endMs);

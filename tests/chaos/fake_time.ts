@@ -9,6 +9,7 @@ const LIBRARIES = [
 export class FakeTime {
   readonly #path: string;
   readonly #library: string;
+  #jumps = 0;
 
   private constructor(path: string, library: string) {
     this.#path = path;
@@ -41,8 +42,10 @@ export class FakeTime {
 
   /** Sets the clock so many minutes ahead of the real time, or behind it. */
   async jump(minutes: number): Promise<void> {
-    await Deno.writeTextFile(`${this.#path}.new`, `${minutes < 0 ? "" : "+"}${minutes}m\n`);
-    await Deno.rename(`${this.#path}.new`, this.#path);
+    // Two jumps may come at once, and each needs a file of its own.
+    const path = `${this.#path}.${++this.#jumps}`;
+    await Deno.writeTextFile(path, `${minutes < 0 ? "" : "+"}${minutes}m\n`);
+    await Deno.rename(path, this.#path);
   }
 }
 

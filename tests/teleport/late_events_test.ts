@@ -3,7 +3,7 @@ import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.t
 import { LogStream, type LogStreamOptions } from "../../src/teleport/log_stream.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
 import { AuditLog } from "../support/audit_log.ts";
-import { buildEvent, FIRST_EVENT_MS } from "../support/events.ts";
+import { buildEvent, buildEvents, FIRST_EVENT_MS } from "../support/events.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { LogClient } from "../support/log_client.ts";
 
@@ -12,7 +12,7 @@ const POLL_MS = 5000;
 const START = encodeLogPosition(startOfLog(FIRST_EVENT_MS));
 
 /** A log whose newest event is of the present, read by a handler whose clock differs so much. */
-function openLog(clockAheadMs: number) {
+function openLog(clockAheadMs: number, pageSize?: number) {
   const presentMs = FIRST_EVENT_MS + 60 * MINUTE_MS;
   const log = new AuditLog();
   log.append([buildEvent({ id: "first", timeMs: presentMs - 1000 })]);
@@ -22,6 +22,7 @@ function openLog(clockAheadMs: number) {
     auditLog: client as unknown as LogStreamOptions["auditLog"],
     clock,
     types: [],
+    pageSize,
     windowMs: 24 * 60 * MINUTE_MS,
     pollMs: POLL_MS,
     lookbackMs: 5 * MINUTE_MS,
@@ -58,4 +59,36 @@ for (
     stop.abort();
     await pages.return?.(undefined);
   });
+}
+
+Deno.test("LogStream.read() gives news behind hundreds of pages that are done already", async () => {
+  const opened = openLog(0, 5);
+  const { log, pages, presentMs, stop } = opened;
+  // All of these are looked at once more at each poll, in 160 pages.
+  log.append(buildEvents({ count: 800, startMs: presentMs - 2 * MINUTE_MS, spanMs: MINUTE_MS }));
+  assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 801);
+  log.append([buildEvent({ id: "new", timeMs: presentMs })]);
+  assert.deepEqual(await readToEnd(opened, await poll(opened)), ["new"]);
+  stop.abort();
+  await pages.return?.(undefined);
+});
+
+Deno.test("LogStream.read() is at the end where everything was given and the server goes round in circles", async () => {
+  const opened = openLog(0, 5);
+  const { client, pages, stop } = opened;
+  const read = client.getUnstructuredEvents.bind(client);
+  client.getUnstructuredEvents = async (request, options) => ({
+    ...await read({ ...request, startKey: "" }, options),
+    lastKey: "again",
+  });
+  assert.deepEqual(await readToEnd(opened, (await pages.next()).value), ["first"]);
+  stop.abort();
+  await pages.return?.(undefined);
+});
+
+/** Reads on from a page up to the one that is the end for now: the ids of all their events. */
+async function readToEnd({ pages }: ReturnType<typeof openLog>, first: Page): Promise<string[]> {
+  const read = [first];
+  while (read.at(-1)!.backlog) read.push((await pages.next()).value);
+  return read.flatMap(({ events }) => events.map(({ id }) => id));
 }
