@@ -65,7 +65,8 @@ export function judgeLog(evidence: Evidence): Verdict {
     ...judgeQuarantine(evidence),
     ...judgeOrder(evidence),
   ];
-  const repeats = judgeRepeats(evidence);
+  const journal = inOrderOfSending(evidence.journal);
+  const repeats = judgeRepeats({ ...evidence, journal });
   return { problems: [...problems, ...repeats.problems], repeats: repeats.count };
 }
 
@@ -164,6 +165,15 @@ function findSuspects(
   return ({ bytes, key }) =>
     bytes > 0.9 * maxBytes || (refused.get(key) ?? 0) > 0 ||
     (failed.get(key) ?? 0) >= FAILURES_BEFORE_SUSPICION;
+}
+
+/**
+ * The same journal with its arrivals as they were sent. A receiver that reads slowly may take the last
+ * request of a killed program after the next one has sent the same again.
+ */
+function inOrderOfSending(journal: ReceiverJournal): ReceiverJournal {
+  if (journal.requests === undefined) return journal;
+  return { ...journal, arrivals: journal.arrivals.toSorted((a, b) => a.request! - b.request!) };
 }
 
 /** On a busy machine, an answer may lie so long in the connection before it is read, or lost with it. */

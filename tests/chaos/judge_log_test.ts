@@ -156,6 +156,17 @@ Deno.test("judgeLog() excuses the events of two requests before a kill, and not 
   assert.match(problemsOf(three), /Event a .* repeated for no reason/);
 });
 
+Deno.test("judgeLog() excuses a repeat that was sent before a kill and taken after what repeats it", () => {
+  const { journal, ...rest } = evidence(
+    [["ab", { status: undefined, take: true }], ["ab"], ["cd"]],
+    { breaks: [{ atMs: 500, kind: "kill" }] },
+  );
+  const [slow = [], repeat = [], last = []] = Map.groupBy(journal.arrivals, (a) => a.request)
+    .values();
+  const arrivals = [...repeat, ...slow, ...last];
+  assert.equal(problemsOf({ ...rest, journal: { ...journal, arrivals } }), "");
+});
+
 Deno.test("judgeLog() excuses no repeat after SIGTERM", () => {
   const breaks = [{ atMs: 1500, kind: "terminate" }] as const;
   assert.match(problemsOf(evidence([["ab"], ["cd"], ["cd"]], { breaks })), /for no reason/);
