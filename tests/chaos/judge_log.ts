@@ -178,6 +178,8 @@ function inOrderOfSending(journal: ReceiverJournal): ReceiverJournal {
 
 /** On a busy machine, an answer may lie so long in the connection before it is read, or lost with it. */
 const HEARD_MS = 500;
+/** A program that was started anew sends nothing so soon: what is seen then, the killed one has sent. */
+const SILENT_MS = 100;
 
 /**
  * A repeat needs a reason: the request that brought the event before had no answer that the program
@@ -246,7 +248,7 @@ function excuses(
     if (kind === "terminate" && !terminateMayRepeat) continue;
     const left = new Map<string, number>();
     for (let index = arrivals.length - 1; index >= 0; index--) {
-      if (requestOf(index).atMs > atMs) continue;
+      if (requestOf(index).atMs > atMs + SILENT_MS) continue;
       const stream = streamOf(arrivals[index]!);
       const events = left.get(stream) ?? mostEvents;
       if (events === 0) continue;

@@ -156,6 +156,13 @@ Deno.test("judgeLog() excuses the events of two requests before a kill, and not 
   assert.match(problemsOf(three), /Event a .* repeated for no reason/);
 });
 
+Deno.test("judgeLog() excuses what lay in the connection when the program was killed, and nothing later", () => {
+  const killedAt = (atMs: number) =>
+    problemsOf(evidence([["ab"], ["cd"], ["cd"]], { breaks: [{ atMs, kind: "kill" }] }));
+  assert.equal(killedAt(950), "");
+  assert.match(killedAt(850), /repeated for no reason/);
+});
+
 Deno.test("judgeLog() excuses a repeat that was sent before a kill and taken after what repeats it", () => {
   const { journal, ...rest } = evidence(
     [["ab", { status: undefined, take: true }], ["ab"], ["cd"]],
