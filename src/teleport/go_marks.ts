@@ -45,7 +45,7 @@ export async function findGoMarks(
       if (!doneIds.has(id) && (timeMs === 0 || timeMs >= fromMs)) return marks;
       marks = { startMs, windowMs: Math.max(windowMs, oldestWindow(timeMs)), cursor, id };
     }
-    cursor = circle.isCircle(page.next, page.events, page.events.length > 0) ? "" : page.next;
+    cursor = circle.isCircle(page.next, page.events.length > 0) ? "" : page.next;
   } while (cursor !== "");
   return marks;
 }

@@ -80,6 +80,6 @@ export async function* readRange(
     const page = await queryLog(auditLog, query, { purpose, signal });
     const events = toAuditEvents(page, writer);
     yield* events;
-    cursor = circle.isCircle(page.lastKey, events, events.length > 0) ? "" : page.lastKey;
+    cursor = circle.isCircle(page.lastKey, events.length > 0) ? "" : page.lastKey;
   } while (cursor !== "");
 }

@@ -174,7 +174,8 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): AsyncGenerator<Page, WindowRead> {
     const isDone = createDoneCheck(start);
-    const circle = new CircleCheck(start.done);
+    const isMetAgain = createDoneCheck(start);
+    const circle = new CircleCheck();
     const { startMs, endMs, isPast } = window;
     let position = start;
     let cursor = "";
@@ -195,7 +196,9 @@ export class LogStream implements EventStream {
       position = page.after;
       count += events.length;
       isEmpty &&= given.length === 0;
-      isCircle = circle.isCircle(cursor, given, events.length > 0);
+      // What was done before is met again once, and that is no circle, however many pages it fills.
+      const metCount = given.filter(isMetAgain).length;
+      isCircle = circle.isCircle(cursor, metCount > 0 || events.length > 0);
       this.#stall.noteEvents(events);
       this.#pageSize = this.#nextPageSize(cursor === "", isPast);
     } while (cursor !== "" && !isCircle);
@@ -282,7 +285,7 @@ export class LogStream implements EventStream {
     signal: AbortSignal,
   ): Promise<LogPage> {
     const isDone = createDoneCheck(position);
-    const circle = new CircleCheck(position.done);
+    const circle = new CircleCheck();
     const { startMs, endMs } = window;
     const events = new Map<string, AuditEvent>();
     // What came before lies on the other side of what is passed over now.
@@ -292,10 +295,12 @@ export class LogStream implements EventStream {
       const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
       const answer = await this.#query({ ...query, order: "newest-first" }, signal);
       const given = toAuditEvents(answer, this.#memory.writer);
+      const countBefore = events.size;
       const fresh = given.filter((event) => !isDone(event));
       for (const event of fresh) events.set(event.id, event);
+      const isFurther = fresh.length < given.length || events.size > countBefore;
       this.#lastGivenMs ??= given[0]?.timeMs;
-      cursor = circle.isCircle(answer.lastKey, given, fresh.length > 0) ? "" : answer.lastKey;
+      cursor = circle.isCircle(answer.lastKey, isFurther) ? "" : answer.lastKey;
     } while (cursor !== "" && events.size < MAX_TURNED);
     const page = this.#toPage([...events.values()].reverse(), position, window);
     const after = afterWindow(page.after, endMs);
