@@ -293,7 +293,8 @@ function createLogCheck(log: LogPosition): (event: DoneEvent) => boolean {
   // Not used up as it is asked: a chunk that breaks off is read again.
   const doneIds = new Set(log.done.map(({ id }) => id));
   // An event without a time may be of any; it is not for us to say that it is too old.
-  return ({ id, timeMs }) => (timeMs !== 0 && timeMs < log.fromMs) || doneIds.has(id);
+  return ({ id, timeMs }) =>
+    timeMs !== 0 && timeMs < log.fromMs || doneIds.size > 0 && doneIds.has(id);
 }
 
 /** The first call of a run is the one at which a wrong address shows. */

@@ -55,17 +55,15 @@ export function afterEvents(
   { limitMs, untilMs }: ReadRange,
 ): LogPosition {
   let fromMs = position.fromMs;
-  let done = [...position.done];
-  for (const { id, timeMs } of events) {
-    if (timeMs === 0) {
-      // Nobody knows where the server keeps an event without a time; not after what it was asked for.
-      done.push({ id, timeMs: Math.max(fromMs, untilMs) });
-      continue;
-    }
-    fromMs = Math.max(fromMs, toSecond(Math.min(timeMs, limitMs)));
-    done.push({ id, timeMs });
+  for (const { timeMs } of events) {
+    if (timeMs !== 0) fromMs = Math.max(fromMs, toSecond(Math.min(timeMs, limitMs)));
   }
-  done = done.filter((event) => event.timeMs >= fromMs);
+  let done = position.done.filter((event) => event.timeMs >= fromMs);
+  for (const { id, timeMs } of events) {
+    // Nobody knows where the server keeps an event without a time; not after what it was asked for.
+    if (timeMs === 0) done.push({ id, timeMs: Math.max(fromMs, untilMs) });
+    else if (timeMs >= fromMs) done.push({ id, timeMs });
+  }
   // Too many to keep means that our clock is behind the server's: trust the events' times where most
   // of them agree.
   while (countIdBytes(done) > MAX_ID_BYTES) {
@@ -96,12 +94,25 @@ export function createDoneCheck(position: LogPosition): (event: DoneEvent) => bo
   const left = new Map<string, number>();
   for (const { id } of position.done) left.set(id, (left.get(id) ?? 0) + 1);
   return ({ id }) => {
+    if (left.size === 0) return false;
     const count = left.get(id);
     if (count === undefined) return false;
     if (count === 1) left.delete(id);
     else left.set(id, count - 1);
     return true;
   };
+}
+
+/**
+ * Whether events that should follow a position were read before, all of them: they lie before it, or
+ * are done there. Pages that begin anew somewhere are no news, whatever their cursors.
+ */
+export function isRepeated(events: readonly DoneEvent[], position: LogPosition): boolean {
+  if (events.length === 0) return false;
+  const doneIds = new Set(position.done.map(({ id }) => id));
+  return events.every(({ id, timeMs }) =>
+    doneIds.has(id) || timeMs !== 0 && timeMs < position.fromMs
+  );
 }
 
 /** The value to store. Of more done events than fit, the newest are kept. */

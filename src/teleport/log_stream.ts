@@ -12,12 +12,14 @@ import {
   createDoneCheck,
   decodeLogPosition,
   encodeLogPosition,
+  isRepeated,
   type LogPosition,
   type ReadRange,
 } from "./log_position.ts";
 import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
 import { LogStall, type LogStallOptions } from "./log_stall.ts";
 import { PageMemory } from "./page_memory.ts";
+import { ServerPresent } from "./server_present.ts";
 
 /** How the audit log is read. */
 export interface LogStreamOptions extends LogStallOptions {
@@ -71,6 +73,8 @@ const SMALLEST_PAGE = 20;
 const LARGEST_PAGE = 500;
 /** Positions are seconds, so that no window can be smaller. */
 const SMALLEST_WINDOW_MS = 1000;
+/** Newer ones than this, and than `lookback`, show the server's present well enough. */
+const FRESH_MS = 60_000;
 /** Events of one second that are held to turn their order round. */
 const MAX_TURNED = 20_000;
 
@@ -99,12 +103,12 @@ export class LogStream implements EventStream {
    * without events says that one cannot be given.
    */
   #lastGivenMs: number | undefined;
-  /** The server's clock less our monotonic one, at the least: no event comes before its time. */
-  #serverOffsetMs = -Infinity;
+  readonly #present: ServerPresent;
 
   constructor(options: LogStreamOptions) {
     this.#options = options;
     this.#stall = new LogStall(options);
+    this.#present = new ServerPresent(options.clock);
     this.#pageSize = options.pageSize ?? SMALLEST_PAGE;
   }
 
@@ -187,10 +191,11 @@ export class LogStream implements EventStream {
       const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
       const given = toAuditEvents(answer, this.#memory.writer);
       this.#noteTimes(given);
-      const events = isRepeated(given, position, cursor)
+      const events = cursor !== "" && isRepeated(given, position)
         ? []
         : given.filter((event) => !isDone(event));
       cursor = answer.lastKey;
+      if (isEmpty && cursor !== "") await this.#findPresent(window, signal);
       const page = this.#toPage(events, position, window, isPast || cursor !== "");
       yield page;
       position = page.after;
@@ -336,10 +341,23 @@ export class LogStream implements EventStream {
   }
 
   #noteTimes(events: readonly AuditEvent[]): void {
-    const nowMs = this.#options.clock.monotonicMs();
     this.#lastGivenMs = events.at(-1)?.timeMs ?? this.#lastGivenMs;
-    for (const { timeMs } of events) {
-      this.#serverOffsetMs = Math.max(this.#serverOffsetMs, timeMs - nowMs);
+    this.#present.note(events);
+  }
+
+  /**
+   * Asks for the newest event where those that come are old: the server's present is not to be seen by
+   * a backlog, and each position would hold all of its events that lie within `lookback`.
+   */
+  async #findPresent({ startMs, endMs, isPast }: Window, signal: AbortSignal): Promise<void> {
+    const { clock, lookbackMs } = this.#options;
+    if (isPast || clock.nowMs() - this.#present.ms < lookbackMs + FRESH_MS) return;
+    try {
+      const newest = await this.#findEvent(startMs, endMs, "newest-first", signal);
+      if (newest !== undefined) this.#present.note([newest]);
+    } catch (error) {
+      // Positions are larger without, and no less true.
+      if (!(error instanceof Fault)) throw error;
     }
   }
 
@@ -348,10 +366,9 @@ export class LogStream implements EventStream {
    * clock is ahead of them: it would pass events that are still to come.
    */
   #limitRange({ isPast, range }: Window): ReadRange {
-    const { clock, lookbackMs } = this.#options;
-    const serverMs = this.#serverOffsetMs + clock.monotonicMs();
-    if (isPast || serverMs === -Infinity) return range;
-    return { ...range, limitMs: Math.min(range.limitMs, serverMs - lookbackMs) };
+    const { ms } = this.#present;
+    if (isPast || ms === -Infinity) return range;
+    return { ...range, limitMs: Math.min(range.limitMs, ms - this.#options.lookbackMs) };
   }
 
   #nextPageSize(isLast: boolean, isPast: boolean): number {
@@ -359,18 +376,6 @@ export class LogStream implements EventStream {
     if (!isLast) return Math.min(this.#pageSize * 2, LARGEST_PAGE);
     return isPast ? this.#pageSize : SMALLEST_PAGE;
   }
-}
-
-/**
- * Whether a page after the first brings only what was read before: it lies before the position, or is
- * done there. Pages that begin anew somewhere are no news, whatever their cursors.
- */
-function isRepeated(events: readonly AuditEvent[], position: LogPosition, cursor: string): boolean {
-  if (cursor === "" || events.length === 0) return false;
-  const doneIds = new Set(position.done.map(({ id }) => id));
-  return events.every(({ id, timeMs }) =>
-    doneIds.has(id) || timeMs !== 0 && timeMs < position.fromMs
-  );
 }
 
 /** Half of a span of time, in whole seconds. */

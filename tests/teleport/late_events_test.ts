@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
 import { LogStream, type LogStreamOptions } from "../../src/teleport/log_stream.ts";
 import type { Page } from "../../src/pipeline/ports.ts";
@@ -85,6 +86,57 @@ Deno.test("LogStream.read() is at the end where everything was given and the ser
   stop.abort();
   await pages.return?.(undefined);
 });
+
+for (
+  const [words, aheadMs] of [["right", 0], ["an hour ahead", 60], ["an hour behind", -60]] as const
+) {
+  Deno.test(`LogStream.read() gives an event that is late behind a backlog, by a clock that is ${words}`, async () => {
+    const opened = openLog(aheadMs * MINUTE_MS);
+    const { log, pages, presentMs, stop } = opened;
+    log.append(buildBacklog(presentMs));
+    assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 1801);
+    log.append([buildEvent({ id: "late", timeMs: presentMs - 4 * MINUTE_MS })]);
+    assert.deepEqual(await readToEnd(opened, await poll(opened)), ["late"]);
+    stop.abort();
+    await pages.return?.(undefined);
+  });
+}
+
+Deno.test("LogStream.read() keeps events of a backlog done for a second, and asks once for the newest one", async () => {
+  const opened = openLog(0);
+  const { client, log, pages, presentMs, stop } = opened;
+  log.append(buildBacklog(presentMs));
+  const doneCounts: number[] = [];
+  let page: Page = (await pages.next()).value;
+  for (; page.backlog; page = (await pages.next()).value) {
+    const { done, from } = page.position as { readonly done: unknown[]; readonly from: string };
+    if (Date.parse(from) < presentMs - 6 * MINUTE_MS) doneCounts.push(done.length);
+  }
+  assert.ok(doneCounts.length > 4, `${doneCounts}`);
+  assert.ok(Math.max(...doneCounts) <= 2, `${doneCounts}`);
+  assert.equal(client.queries.filter(({ limit }) => limit === 1).length, 1);
+  stop.abort();
+  await pages.return?.(undefined);
+});
+
+Deno.test("LogStream.read() gives a backlog whose newest event the server cannot look for", async () => {
+  const opened = openLog(0);
+  const { client, log, pages, presentMs, stop } = opened;
+  log.append(buildBacklog(presentMs));
+  const read = client.getUnstructuredEvents.bind(client);
+  client.getUnstructuredEvents = async (request, options) => {
+    if (request.limit === 1) throw new ConnectError("too much", Code.ResourceExhausted);
+    return await read(request, options);
+  };
+  assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 1801);
+  stop.abort();
+  await pages.return?.(undefined);
+});
+
+/** An event every two seconds of the hour before the present. */
+function buildBacklog(presentMs: number) {
+  return buildEvents({ count: 1800, startMs: presentMs - 60 * MINUTE_MS, spanMs: 60 * MINUTE_MS });
+}
 
 /** Reads on from a page up to the one that is the end for now: the ids of all their events. */
 async function readToEnd({ pages }: ReturnType<typeof openLog>, first: Page): Promise<string[]> {
