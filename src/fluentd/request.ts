@@ -24,10 +24,10 @@ export class RequestBody {
     }
     let at = 0;
     body[at++] = OPEN;
-    for (const [index, event] of events.entries()) {
-      if (index > 0) body[at++] = COMMA;
-      body.set(event.json, at);
-      at += event.json.length;
+    for (const { json } of events) {
+      if (at > 1) body[at++] = COMMA;
+      body.set(json, at);
+      at += json.length;
     }
     body[at] = CLOSE;
     return body;
