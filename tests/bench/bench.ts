@@ -1,9 +1,5 @@
 // deno-lint-ignore-file no-console -- this is the terminal's
-/**
- * Measures the program and its parts against ceilings of the same run: `bench.ts [--events N]
- * [--only WORD] [--json FILE]`. The soak, of ten million events, runs when it is named. docs/performance.md says what is measured and how.
- */
-import { parseArgs } from "node:util";
+/** `scripts/bench`: measures the program and its parts against ceilings of the same run. */
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { type LiveDelays, measureLive } from "./live.ts";
 import { type Aging, measureAging } from "./aging.ts";
@@ -21,7 +17,23 @@ import {
   startFluentdReceiver,
   startSource,
 } from "./rig.ts";
+import { type BenchOptions, parseBenchOptions } from "./parse_bench_options.ts";
 import { type Mode, type Part, REQUEST_EVENTS } from "./part.ts";
+
+const USAGE = `Usage: scripts/bench [OPTION]…
+       scripts/bench --gate
+
+Measures the program and its parts, and what its peers can do, in one run; docs/performance.md says
+what the rows mean. AUTHPEER names the auth server; Fluentd comes from scripts/setup-peers.
+
+  --only SUBJECT   one of paged, bulk, sessions, fluentd, live, start and aging (default: all of them),
+                   or of soak (ten million events, a quarter of an hour) and replicas
+  --events N       events of each row (default: 200000)
+  --json FILE      write the figures to this file as well
+  --gate           fail when an event has become dearer than tests/bench/baseline.json says
+
+Exits with 2 when the command line is wrong or a peer is not there.
+`;
 
 const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
 
@@ -124,18 +136,31 @@ async function measureSoak(
   return { soak: await measureAging(source, receiver) };
 }
 
+/** Reads the command line; says what is wrong with it, or what it may be, and ends the process. */
+function readOptions(): BenchOptions {
+  const refuse = (message: string): never => {
+    console.error(message);
+    Deno.exit(2);
+  };
+  try {
+    const options = parseBenchOptions(Deno.args);
+    if (options.help) {
+      console.log(USAGE);
+      Deno.exit(0);
+    }
+    if (Deno.env.get("AUTHPEER") !== undefined) return options;
+    return refuse("AUTHPEER must name the auth server for tests (CONTRIBUTING.md)");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return refuse(`${error.message}; scripts/bench --help tells the options`);
+  }
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      events: { type: "string" },
-      only: { type: "string" },
-      json: { type: "string" },
-    },
-  });
-  const isSoak = values.only === "soak";
-  const events = Number(values.events ?? (isSoak ? SOAK_EVENTS : EVENTS));
-  const wants = (word: string) => values.only === undefined || values.only.startsWith(word);
+  const { json, only, ...options } = readOptions();
+  const isSoak = only === "soak";
+  const events = options.events ?? (isSoak ? SOAK_EVENTS : EVENTS);
+  const wants = (word: BenchOptions["only"]) => only === undefined || only === word;
   const bench = new Bench();
   let live: LiveDelays | undefined;
   await using folder = await temporaryFolder();
@@ -162,7 +187,7 @@ if (import.meta.main) {
     live = await measureLive(source.authpeer, 200);
   }
   // Of minutes, and between many processes: only when it is named.
-  const isReplicas = values.only === "replicas";
+  const isReplicas = only === "replicas";
   const replicas = isReplicas ? await measureReplicas(folder.join("replicas")) : [];
   const idle = isReplicas ? await measureIdleFollower(folder.join("idle")) : undefined;
   console.log(formatTable(bench.rows));
@@ -197,9 +222,9 @@ if (import.meta.main) {
     console.log(`\nLive, beyond the poll interval: p50 ${p50} ms, p99 ${p99} ms`);
   }
   if (startMs !== undefined) console.log(`\nStart to first call: ${startMs.toFixed(0)} ms`);
-  if (values.json !== undefined) {
+  if (json !== undefined) {
     await Deno.writeTextFile(
-      values.json,
+      json,
       JSON.stringify({ rows: bench.rows, aging, live, startMs, replicas, idle }, null, 2) + "\n",
     );
   }
