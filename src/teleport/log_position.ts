@@ -94,6 +94,7 @@ export function createDoneCheck(position: LogPosition): (event: DoneEvent) => bo
   const left = new Map<string, number>();
   for (const { id } of position.done) left.set(id, (left.get(id) ?? 0) + 1);
   return ({ id }) => {
+    // As in most positions of a backlog; looking for an id would cost its hash.
     if (left.size === 0) return false;
     const count = left.get(id);
     if (count === undefined) return false;

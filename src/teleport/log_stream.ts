@@ -195,7 +195,7 @@ export class LogStream implements EventStream {
         ? []
         : given.filter((event) => !isDone(event));
       cursor = answer.lastKey;
-      if (isEmpty && cursor !== "") await this.#findPresent(window, signal);
+      if (query.cursor === "" && cursor !== "") await this.#findPresent(window, signal);
       const page = this.#toPage(events, position, window, isPast || cursor !== "");
       yield page;
       position = page.after;

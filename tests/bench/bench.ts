@@ -32,8 +32,7 @@ what the rows mean. AUTHPEER names the auth server; Fluentd comes from scripts/s
   --json FILE      write the figures to this file as well
   --gate           fail when an event has become dearer than tests/bench/baseline.json says
 
-Exits with 2 when the command line is wrong or a peer is not there.
-`;
+Exits with 2 when the command line is wrong or AUTHPEER names nothing.`;
 
 const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
 

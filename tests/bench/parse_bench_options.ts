@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseNumber, parseWords } from "../support/command_options.ts";
 
 /** What can be measured by itself; `soak` and `replicas` are measured when they are named alone. */
 const SUBJECTS = [
@@ -13,6 +13,13 @@ const SUBJECTS = [
   "replicas",
 ] as const;
 
+const OPTIONS = {
+  events: { type: "string" },
+  only: { type: "string" },
+  json: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
 /** What `scripts/bench` was told. */
 export interface BenchOptions {
   readonly help: boolean;
@@ -26,28 +33,9 @@ export interface BenchOptions {
 
 /** @throws {RangeError} that says what is wrong with the command line. */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
-  const { events, help, json, only } = parseWords(args);
+  const { events, help, json, only } = parseWords(args, OPTIONS);
   const subject = SUBJECTS.find((subject) => subject === only);
   if (subject !== only) throw new RangeError(`--only ${only} is none of ${SUBJECTS.join(", ")}`);
-  if (events !== undefined && !/^[1-9]\d{0,8}$/.test(events)) {
-    throw new RangeError(`--events ${events} is not a whole number from 1 on`);
-  }
-  return { help, json, only: subject, events: events === undefined ? undefined : Number(events) };
-}
-
-function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        events: { type: "string" },
-        only: { type: "string" },
-        json: { type: "string" },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    // Its first sentence names the option; what follows is about programs.
-    throw new RangeError((error as Error).message.split(/\. |\n/, 1)[0]!, { cause: error });
-  }
+  const count = parseNumber("events", events, { least: 1, whole: true });
+  return { help, json, only: subject, events: count };
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseNumber, parseWords } from "../support/command_options.ts";
 import type { ScheduleOptions } from "./schedule.ts";
 
 /** What `scripts/chaos` was asked to do. */
@@ -26,9 +26,28 @@ const WAYS = ["soak", "kill-in-a-row", "replicas", "away"] as const;
 /** Replicas have players and schedules of their own. */
 const NOT_OF_REPLICAS = ["peer", "receiver", "mode", "backlog"] as const;
 
+const OPTIONS = {
+  seeds: { type: "string", default: "1-20" },
+  minutes: { type: "string" },
+  peer: { type: "string" },
+  receiver: { type: "string" },
+  mode: { type: "string" },
+  backlog: { type: "string" },
+  away: { type: "string" },
+  patience: { type: "string" },
+  jobs: { type: "string" },
+  print: { type: "boolean", default: false },
+  keep: { type: "string" },
+  soak: { type: "string" },
+  "kill-in-a-row": { type: "string" },
+  replicas: { type: "string" },
+  "default-lease": { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
 /** Reads the command line. @throws {RangeError} that says which value is none. */
 export function parseChaosOptions(args: readonly string[]): ChaosOptions {
-  const values = parseWords(args);
+  const values = parseWords(args, OPTIONS);
   const ways = WAYS.filter((name) => values[name] !== undefined);
   if (ways.length > 1) {
     throw new RangeError(`--${ways[0]} and --${ways[1]} do not fit together`);
@@ -68,35 +87,6 @@ export function parseChaosOptions(args: readonly string[]): ChaosOptions {
   };
 }
 
-function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        seeds: { type: "string", default: "1-20" },
-        minutes: { type: "string" },
-        peer: { type: "string" },
-        receiver: { type: "string" },
-        mode: { type: "string" },
-        backlog: { type: "string" },
-        away: { type: "string" },
-        patience: { type: "string" },
-        jobs: { type: "string" },
-        print: { type: "boolean", default: false },
-        keep: { type: "string" },
-        soak: { type: "string" },
-        "kill-in-a-row": { type: "string" },
-        replicas: { type: "string" },
-        "default-lease": { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    // Its first sentence names the option; what follows is about programs.
-    throw new RangeError((error as Error).message.split(/\. |\n/, 1)[0]!, { cause: error });
-  }
-}
-
 function parseSeeds(text: string): number[] {
   const [, first, last = first] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text) ?? [];
   if (first === undefined) throw new RangeError(`--seeds ${text} is neither N nor N-M`);
@@ -104,21 +94,6 @@ function parseSeeds(text: string): number[] {
     throw new RangeError(`--seeds ${text} holds no seed: ${last} is less than ${first}`);
   }
   return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
-}
-
-function parseNumber(
-  name: string,
-  text: string | undefined,
-  { least, whole = false }: { readonly least?: number; readonly whole?: boolean } = {},
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  const isNumber = /^\d*\.?\d+$/.test(text) && (!whole || Number.isInteger(value));
-  if (isNumber && (least === undefined ? value > 0 : value >= least)) return value;
-  const kind = whole ? "a whole number" : "a number";
-  throw new RangeError(
-    `--${name} ${text} is not ${kind}${least === undefined ? " above 0" : ` from ${least} on`}`,
-  );
 }
 
 function parseChoice<const T extends string>(

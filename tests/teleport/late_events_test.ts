@@ -12,6 +12,9 @@ const MINUTE_MS = 60_000;
 const POLL_MS = 5000;
 const START = encodeLogPosition(startOfLog(FIRST_EVENT_MS));
 
+/** How far a handler's clock is ahead of the server's, in minutes. */
+const CLOCKS = [["right", 0], ["an hour ahead", 60], ["an hour behind", -60]] as const;
+
 /** A log whose newest event is of the present, read by a handler whose clock differs so much. */
 function openLog(clockAheadMs: number, pageSize?: number) {
   const presentMs = FIRST_EVENT_MS + 60 * MINUTE_MS;
@@ -35,7 +38,17 @@ function openLog(clockAheadMs: number, pageSize?: number) {
   });
   const stop = new AbortController();
   const pages = stream.read(START, stop.signal)[Symbol.asyncIterator]();
-  return { clock, log, client, pages, presentMs, stop };
+  return {
+    clock,
+    log,
+    client,
+    pages,
+    presentMs,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await pages.return?.(undefined);
+    },
+  };
 }
 
 /** Asks for the next page at the next poll. */
@@ -46,65 +59,53 @@ async function poll({ clock, pages }: ReturnType<typeof openLog>): Promise<Page>
   return (await next).value;
 }
 
-for (
-  const [words, aheadMs] of [["right", 0], ["an hour ahead", 60], ["an hour behind", -60]] as const
-) {
+for (const [words, aheadMs] of CLOCKS) {
   Deno.test(`LogStream.read() gives an event that enters the log late, by a clock that is ${words}`, async () => {
-    const opened = openLog(aheadMs * MINUTE_MS);
-    const { log, pages, presentMs, stop } = opened;
+    await using opened = openLog(aheadMs * MINUTE_MS);
+    const { log, pages, presentMs } = opened;
     const first: Page = (await pages.next()).value;
     assert.deepEqual(first.events.map(({ id }) => id), ["first"]);
     log.append([buildEvent({ id: "late", timeMs: presentMs - 4 * MINUTE_MS })]);
     const second = await poll(opened);
     assert.deepEqual(second.events.map(({ id }) => id), ["late"]);
-    stop.abort();
-    await pages.return?.(undefined);
   });
 }
 
 Deno.test("LogStream.read() gives news behind hundreds of pages that are done already", async () => {
-  const opened = openLog(0, 5);
-  const { log, pages, presentMs, stop } = opened;
+  await using opened = openLog(0, 5);
+  const { log, pages, presentMs } = opened;
   // All of these are looked at once more at each poll, in 160 pages.
   log.append(buildEvents({ count: 800, startMs: presentMs - 2 * MINUTE_MS, spanMs: MINUTE_MS }));
   assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 801);
   log.append([buildEvent({ id: "new", timeMs: presentMs })]);
   assert.deepEqual(await readToEnd(opened, await poll(opened)), ["new"]);
-  stop.abort();
-  await pages.return?.(undefined);
 });
 
 Deno.test("LogStream.read() is at the end where everything was given and the server goes round in circles", async () => {
-  const opened = openLog(0, 5);
-  const { client, pages, stop } = opened;
+  await using opened = openLog(0, 5);
+  const { client, pages } = opened;
   const read = client.getUnstructuredEvents.bind(client);
   client.getUnstructuredEvents = async (request, options) => ({
     ...await read({ ...request, startKey: "" }, options),
     lastKey: "again",
   });
   assert.deepEqual(await readToEnd(opened, (await pages.next()).value), ["first"]);
-  stop.abort();
-  await pages.return?.(undefined);
 });
 
-for (
-  const [words, aheadMs] of [["right", 0], ["an hour ahead", 60], ["an hour behind", -60]] as const
-) {
+for (const [words, aheadMs] of CLOCKS) {
   Deno.test(`LogStream.read() gives an event that is late behind a backlog, by a clock that is ${words}`, async () => {
-    const opened = openLog(aheadMs * MINUTE_MS);
-    const { log, pages, presentMs, stop } = opened;
+    await using opened = openLog(aheadMs * MINUTE_MS);
+    const { log, pages, presentMs } = opened;
     log.append(buildBacklog(presentMs));
     assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 1801);
     log.append([buildEvent({ id: "late", timeMs: presentMs - 4 * MINUTE_MS })]);
     assert.deepEqual(await readToEnd(opened, await poll(opened)), ["late"]);
-    stop.abort();
-    await pages.return?.(undefined);
   });
 }
 
 Deno.test("LogStream.read() keeps events of a backlog done for a second, and asks once for the newest one", async () => {
-  const opened = openLog(0);
-  const { client, log, pages, presentMs, stop } = opened;
+  await using opened = openLog(0);
+  const { client, log, pages, presentMs } = opened;
   log.append(buildBacklog(presentMs));
   const doneCounts: number[] = [];
   let page: Page = (await pages.next()).value;
@@ -115,13 +116,11 @@ Deno.test("LogStream.read() keeps events of a backlog done for a second, and ask
   assert.ok(doneCounts.length > 4, `${doneCounts}`);
   assert.ok(Math.max(...doneCounts) <= 2, `${doneCounts}`);
   assert.equal(client.queries.filter(({ limit }) => limit === 1).length, 1);
-  stop.abort();
-  await pages.return?.(undefined);
 });
 
 Deno.test("LogStream.read() gives a backlog whose newest event the server cannot look for", async () => {
-  const opened = openLog(0);
-  const { client, log, pages, presentMs, stop } = opened;
+  await using opened = openLog(0);
+  const { client, log, pages, presentMs } = opened;
   log.append(buildBacklog(presentMs));
   const read = client.getUnstructuredEvents.bind(client);
   client.getUnstructuredEvents = async (request, options) => {
@@ -129,8 +128,20 @@ Deno.test("LogStream.read() gives a backlog whose newest event the server cannot
     return await read(request, options);
   };
   assert.equal((await readToEnd(opened, (await pages.next()).value)).length, 1801);
-  stop.abort();
-  await pages.return?.(undefined);
+});
+
+Deno.test("LogStream.read() asks once for the newest event, however many pages are empty before the first one", async () => {
+  await using opened = openLog(60 * MINUTE_MS);
+  const { client, pages } = opened;
+  const read = client.getUnstructuredEvents.bind(client);
+  let emptyPages = 0;
+  client.getUnstructuredEvents = async (request, options) => {
+    const answer = await read({ ...request, startKey: "" }, options);
+    if (request.limit === 1 || emptyPages === 5) return answer;
+    return { ...answer, items: [], lastKey: `${++emptyPages}` };
+  };
+  assert.deepEqual(await readToEnd(opened, (await pages.next()).value), ["first"]);
+  assert.equal(client.queries.filter(({ limit }) => limit === 1).length, 1);
 });
 
 /** An event every two seconds of the hour before the present. */
