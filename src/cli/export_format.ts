@@ -1,4 +1,4 @@
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength, jsonOf } from "../core/event.ts";
 
 /** How events are written. */
 export interface ExportFormat {
@@ -45,10 +45,11 @@ export type ExportFormatName = keyof typeof EXPORT_FORMATS;
 
 /** The payloads as Teleport sent them. */
 function writeJsonLines(events: readonly AuditEvent[]): Uint8Array {
-  const length = events.reduce((sum, { json }) => sum + json.length + 1, 0);
+  const length = events.reduce((sum, event) => sum + jsonLength(event) + 1, 0);
   const bytes = new Uint8Array(length);
   let at = 0;
-  for (const { json } of events) {
+  for (const event of events) {
+    const json = jsonOf(event);
     bytes.set(json, at);
     bytes.set(LINE_END, at + json.length);
     at += json.length + 1;
@@ -56,8 +57,8 @@ function writeJsonLines(events: readonly AuditEvent[]): Uint8Array {
   return bytes;
 }
 
-function formatRow({ json }: AuditEvent, fields: readonly string[]): string {
-  const payload: unknown = JSON.parse(decoder.decode(json));
+function formatRow(event: AuditEvent, fields: readonly string[]): string {
+  const payload: unknown = JSON.parse(decoder.decode(jsonOf(event)));
   return `${fields.map((field) => formatCell(readField(payload, field))).join(",")}\n`;
 }
 

@@ -4,7 +4,7 @@ import { Backoff } from "../core/backoff.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Delivery } from "../core/delivery.ts";
 import { escapeControls } from "../core/escape_controls.ts";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, inOwnMemory } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
 import { isSessionId } from "../core/session_id.ts";
 import { readReceiverTls } from "../fluentd/credentials.ts";
@@ -181,7 +181,7 @@ function toSendable(
   if (json === undefined) return content.reason;
   const url = urlOf(content, config);
   if (url === undefined) return `the stream '${stream}' is not known`;
-  return { event: { id, type, timeMs: 0, json }, url };
+  return { event: { id, type, timeMs: 0, ...inOwnMemory(json) }, url };
 }
 
 function urlOf({ stream }: QuarantineContent, config: Config): string | undefined {

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength } from "../core/event.ts";
 import type { Sink } from "../pipeline/ports.ts";
 import type { RunObserver } from "./run_observer.ts";
 import type { RequestResult, StreamClass } from "./run_snapshot.ts";
@@ -35,6 +35,6 @@ export function watchSink(sink: Sink, { clock, observer, stream }: WatchSinkOpti
 
 function countBytes(events: readonly AuditEvent[]): number {
   let bytes = 0;
-  for (const event of events) bytes += event.json.length;
+  for (const event of events) bytes += jsonLength(event);
   return bytes;
 }

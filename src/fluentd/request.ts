@@ -1,4 +1,4 @@
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength, jsonOf } from "../core/event.ts";
 
 const OPEN = 0x5b;
 const COMMA = 0x2c;
@@ -19,15 +19,23 @@ export class RequestBody {
   build(events: readonly AuditEvent[]): Uint8Array<ArrayBuffer> {
     const body = this.#reserve(bodyLength(events));
     if (events.length === 1) {
-      body.set(events[0]!.json);
+      body.set(jsonOf(events[0]!));
       return body;
     }
     let at = 0;
     body[at++] = OPEN;
-    for (const { json } of events) {
-      if (at > 1) body[at++] = COMMA;
-      body.set(json, at);
-      at += json.length;
+    for (let index = 0; index < events.length;) {
+      if (index > 0) body[at++] = COMMA;
+      const { from, memory } = events[index]!;
+      let { to } = events[index]!;
+      // What lies in one row is copied as one, with the commas between.
+      for (index++; index < events.length; index++) {
+        const next = events[index]!;
+        if (next.memory !== memory || next.from !== to + 1) break;
+        to = next.to;
+      }
+      body.set(memory.subarray(from, to), at);
+      at += to - from;
     }
     body[at] = CLOSE;
     return body;
@@ -41,6 +49,7 @@ export class RequestBody {
 
 /** Bytes of the body for the events. */
 export function bodyLength(events: readonly AuditEvent[]): number {
-  if (events.length === 1) return events[0]!.json.length;
-  return events.reduce((sum, event) => sum + event.json.length, Math.max(events.length - 1, 0) + 2);
+  if (events.length === 1) return jsonLength(events[0]!);
+  const separators = Math.max(events.length - 1, 0) + 2;
+  return events.reduce((sum, event) => sum + jsonLength(event), separators);
 }

@@ -1,6 +1,6 @@
 import { Backoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonOf } from "../core/event.ts";
 import { Fault, formatError } from "../core/fault.ts";
 import type { Logger } from "../core/logger.ts";
 import type { PositionStore, StreamPosition, UserLocker } from "./ports.ts";
@@ -93,7 +93,7 @@ export class Lockout {
     for (const event of events) {
       if (event.type !== "user.login" || event.defect !== undefined) continue;
       if (event.timeMs < oldestMs) continue;
-      const { login, success, user } = JSON.parse(new TextDecoder().decode(event.json));
+      const { login, success, user } = JSON.parse(new TextDecoder().decode(jsonOf(event)));
       if (success !== false || typeof user !== "string" || user === "") continue;
       if (user.length > MAX_NAME) continue;
       const position = {

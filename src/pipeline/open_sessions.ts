@@ -1,4 +1,4 @@
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonOf } from "../core/event.ts";
 import { isSessionId } from "../core/session_id.ts";
 import { encodeSessionPosition } from "../core/session_position.ts";
 import type { StreamPosition } from "./ports.ts";
@@ -18,7 +18,7 @@ export function findOpenedSessions(
   const opened: StreamPosition[] = [];
   for (const event of events) {
     if (event.type !== UPLOAD_EVENT || event.defect !== undefined) continue;
-    const { sid } = JSON.parse(new TextDecoder().decode(event.json));
+    const { sid } = JSON.parse(new TextDecoder().decode(jsonOf(event)));
     if (!isSessionId(sid)) {
       onInvalid(event, sid);
       continue;

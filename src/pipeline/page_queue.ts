@@ -1,4 +1,4 @@
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength } from "../core/event.ts";
 import type { EventFilter } from "../core/event_filter.ts";
 import type { Position } from "../core/position.ts";
 import type { ByteBudget } from "./byte_budget.ts";
@@ -232,5 +232,5 @@ function positionAfter(
 
 /** What an event counts for: its payload and about what the objects around it take. */
 function sizeOf(event: AuditEvent): number {
-  return event.json.length + (event.defect?.raw.length ?? 0) + 200;
+  return jsonLength(event) + (event.defect?.raw.length ?? 0) + 200;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { jsonOf } from "../core/event.ts";
 import { formatError } from "../core/fault.ts";
 import type { RejectedEvent } from "../pipeline/ports.ts";
 
@@ -64,7 +65,7 @@ export function formatQuarantineLine(
   });
   // The payload goes in as the bytes that it is.
   const payload = event.defect === undefined
-    ? event.json
+    ? jsonOf(event)
     : new TextEncoder().encode(`"${Buffer.from(event.defect.raw).toString("base64")}"`);
   const start = new TextEncoder().encode(
     `${head.slice(0, -1)}${event.defect === undefined ? EVENT_KEY : ',"raw":'}`,

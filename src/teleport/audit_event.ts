@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, inOwnMemory } from "../core/event.ts";
 import { formatError } from "../core/fault.ts";
 import type { EventMessage, EventPage } from "./event_messages.ts";
 import type { StructJsonWriter } from "./struct_json.ts";
@@ -21,12 +21,13 @@ export function toAuditEvent(message: EventMessage, writer: StructJsonWriter): A
     : Number(time.seconds) * 1000 + Math.floor(time.nanos / 1_000_000);
   const id = message.id.trim() === "" ? hash(unstructured) : shorten(message.id);
   try {
-    return { type, id, timeMs, json: writer.write(unstructured) };
+    const { from, memory, to } = writer.write(unstructured);
+    return { type, id, timeMs, memory, from, to };
   } catch (error) {
     const reason = `Payload is not a well-formed Struct: ${formatError(error)}`;
     // A copy, for the memory of messages is given back; `slice()` of a Node.js buffer would be a view.
     const raw = new Uint8Array(unstructured);
-    return { type, id, timeMs, json: new Uint8Array(0), defect: { reason, raw } };
+    return { type, id, timeMs, ...inOwnMemory(new Uint8Array(0)), defect: { reason, raw } };
   }
 }
 

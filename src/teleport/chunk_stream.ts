@@ -1,6 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Clock } from "../core/clock.ts";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import type { EventStream, Page } from "../pipeline/ports.ts";
@@ -77,7 +77,7 @@ export class ChunkStream implements EventStream {
             if (!isDone(event)) {
               events.push(event);
               cursors.push(cursor);
-              bytes += event.json.length;
+              bytes += jsonLength(event);
             }
           }
           if (events.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;

@@ -32,7 +32,6 @@ export interface ExportedEvent {
   readonly cursor: string;
 }
 
-const NO_BYTES: Uint8Array = new Uint8Array(0);
 /** Thrown for a message that protobuf has to read. */
 const NOT_PLAIN = new Error("Not plain");
 /** Of types there are some hundreds, and the same ones again and again: each is made once. */
@@ -74,6 +73,39 @@ export function decodeMessage<O extends DescMessage>(
   }
 }
 
+/**
+ * An event of a message, as it was read. Its parts that are objects are made when they are looked at: the
+ * events of a page wait for each other, and the more objects wait, the more collecting them costs.
+ */
+class PlainEvent implements EventMessage {
+  type = "";
+  id = "";
+  index = 0;
+  seconds: number | undefined;
+  nanos = 0;
+  readonly #message: Uint8Array;
+  #from = 0;
+  #to = 0;
+
+  constructor(message: Uint8Array) {
+    this.#message = message;
+  }
+
+  get time(): EventMessage["time"] {
+    const { nanos, seconds } = this;
+    return seconds === undefined ? undefined : { seconds, nanos };
+  }
+
+  get unstructured(): Uint8Array {
+    return this.#message.subarray(this.#from, this.#to);
+  }
+
+  setUnstructured(from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
+  }
+}
+
 /** Reads what is plain: known fields of the right kind, whole texts, integers that a number holds. */
 class PlainReader {
   readonly #bytes: Uint8Array;
@@ -110,30 +142,26 @@ class PlainReader {
   }
 
   event(end: number): EventMessage {
-    let type = "";
-    let id = "";
-    let time: EventMessage["time"];
-    let index = 0;
-    let unstructured = NO_BYTES;
+    const event = new PlainEvent(this.#bytes);
     while (this.#at < end) {
       switch (this.#bytes[this.#at++]) {
         case 0x0a:
-          type = this.#knownText(this.#lengthEnd(end));
+          event.type = this.#knownText(this.#lengthEnd(end));
           break;
         case 0x12:
-          id = this.#text(this.#lengthEnd(end));
+          event.id = this.#text(this.#lengthEnd(end));
           break;
         case 0x1a:
           // A second one would be merged into the first.
-          if (time !== undefined) throw NOT_PLAIN;
-          time = this.#time(this.#lengthEnd(end));
+          if (event.seconds !== undefined) throw NOT_PLAIN;
+          this.#time(this.#lengthEnd(end), event);
           break;
         case 0x20:
-          index = this.#integer(end);
+          event.index = this.#integer(end);
           break;
         case 0x2a: {
           const to = this.#lengthEnd(end);
-          unstructured = this.#bytes.subarray(this.#at, to);
+          event.setUnstructured(this.#at, to);
           this.#at = to;
           break;
         }
@@ -141,10 +169,10 @@ class PlainReader {
           throw NOT_PLAIN;
       }
     }
-    return { type, id, time, index, unstructured };
+    return event;
   }
 
-  #time(end: number): { readonly seconds: number; readonly nanos: number } {
+  #time(end: number, event: PlainEvent): void {
     let seconds = 0;
     let nanos = 0;
     while (this.#at < end) {
@@ -154,7 +182,8 @@ class PlainReader {
       else throw NOT_PLAIN;
     }
     if (nanos > MAX_INT32) throw NOT_PLAIN;
-    return { seconds, nanos };
+    event.seconds = seconds;
+    event.nanos = nanos;
   }
 
   /** Reads an integer of up to five bytes: 35 bits, which are enough for a time in seconds. */

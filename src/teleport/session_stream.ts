@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import type { AuditEvent } from "../core/event.ts";
+import { type AuditEvent, jsonLength } from "../core/event.ts";
 import { Fault } from "../core/fault.ts";
 import type { Position } from "../core/position.ts";
 import {
@@ -67,7 +67,7 @@ export class SessionStream implements EventStream {
           const event = toAuditEvent(message, this.#memory.writer);
           events.push(event);
           indexes.push(index);
-          bytes += event.json.length;
+          bytes += jsonLength(event);
           if (++count > MAX_EVENTS) {
             throw new Fault(
               "protocol",

@@ -1,3 +1,5 @@
+import type { Payload } from "../core/event.ts";
+
 /**
  * Writes a `google.protobuf.Struct`, given as its wire bytes, as JSON: one pass, bytes to bytes, no
  * objects in between. That is nine times as fast as decoding and `JSON.stringify`.
@@ -22,6 +24,7 @@ export class StructError extends Error {
   }
 }
 
+const COMMA = 0x2c;
 const LOWER_HEX = "0123456789abcdef";
 /** What follows the backslash for each character that needs one; 1 stands for `u00XX`. */
 const ESCAPES = new Uint8Array(128);
@@ -58,7 +61,7 @@ export class StructJsonWriter {
   }
 
   /** Writes one Struct. @throws {StructError} */
-  write(struct: Uint8Array): Uint8Array {
+  write(struct: Uint8Array): Payload {
     const { buffer, byteOffset, byteLength } = struct;
     // The events of a page are parts of one message.
     if (buffer !== this.#in.buffer) {
@@ -68,9 +71,10 @@ export class StructJsonWriter {
     this.#pos = byteOffset;
     this.#len = this.#start;
     this.#struct(byteOffset + byteLength, 1);
-    const json = this.#out.subarray(this.#start, this.#len);
+    const payload = { memory: this.#out, from: this.#start, to: this.#len };
+    if (this.#len < this.#out.length) this.#out[this.#len++] = COMMA;
     this.#start = this.#len;
-    return json;
+    return payload;
   }
 
   #struct(end: number, depth: number): void {
@@ -83,7 +87,7 @@ export class StructJsonWriter {
         this.#skip(tag, end);
         continue;
       }
-      if (!first) this.#put(0x2c);
+      if (!first) this.#put(COMMA);
       first = false;
       this.#entry(this.#length(end), depth);
     }
@@ -143,7 +147,7 @@ export class StructJsonWriter {
         this.#skip(tag, end);
         continue;
       }
-      if (!first) this.#put(0x2c);
+      if (!first) this.#put(COMMA);
       first = false;
       this.#value(this.#length(end), depth);
     }

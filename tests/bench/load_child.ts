@@ -4,6 +4,7 @@
  * can do. `load_child.ts JSON`.
  */
 import process from "node:process";
+import { jsonOf } from "../../src/core/event.ts";
 import { readReceiverTls } from "../../src/fluentd/credentials.ts";
 import { encodeLogPosition, startOfLog } from "../../src/teleport/log_position.ts";
 import { connect, createLogStream } from "./log_source.ts";
@@ -20,7 +21,7 @@ async function readBody(part: Part): Promise<Uint8Array<ArrayBuffer>> {
   const decoder = new TextDecoder();
   const texts: string[] = [];
   for await (const page of stream.read(encodeLogPosition(startOfLog(part.startMs)), stop.signal)) {
-    texts.push(...page.events.map(({ json }) => decoder.decode(json)));
+    texts.push(...page.events.map((event) => decoder.decode(jsonOf(event))));
     if (texts.length < REQUEST_EVENTS) continue;
     return new TextEncoder().encode(`[${texts.slice(0, REQUEST_EVENTS).join(",")}]`);
   }

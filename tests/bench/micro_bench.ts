@@ -32,7 +32,7 @@ const events: AuditEvent[] = fakes.map(({ id, timeMs, type }, index) => ({
   id,
   type,
   timeMs,
-  json: writer.write(structs[index]!),
+  ...writer.write(structs[index]!),
 }));
 const page = makePage(events, 0);
 const body = new RequestBody();

@@ -10,8 +10,8 @@ const NOW_MS = Date.UTC(2026, 5, 1);
 const FROM = ["--from", "2026-01-31T00:00:00Z"];
 
 function row(fields: readonly string[], payload: unknown): string {
-  const json = new TextEncoder().encode(JSON.stringify(payload));
-  const bytes = EXPORT_FORMATS.csv(fields).write([{ ...makeEvent("e"), json }]);
+  const event = makeEvent("e", { json: JSON.stringify(payload) });
+  const bytes = EXPORT_FORMATS.csv(fields).write([event]);
   return new TextDecoder().decode(bytes);
 }
 
@@ -68,10 +68,7 @@ Deno.test("csv has the names of its columns in its first line", () => {
 });
 
 Deno.test("jsonl writes payloads as they are, each on a line", () => {
-  const events = ['{"n":12345678901234567890}', "{}"].map((json) => ({
-    ...makeEvent("e"),
-    json: new TextEncoder().encode(json),
-  }));
+  const events = ['{"n":12345678901234567890}', "{}"].map((json) => makeEvent("e", { json }));
   const text = new TextDecoder().decode(EXPORT_FORMATS.jsonl().write(events));
   assert.equal(text, '{"n":12345678901234567890}\n{}\n');
 });

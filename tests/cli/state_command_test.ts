@@ -126,7 +126,7 @@ Deno.test("state quarantine show prints what is known and the payload with its n
   const json = new TextEncoder().encode('{"n":12345678901234567890,"f":1.0e2,"s":"\u202e"}');
   const raw = new Uint8Array([1, 2, 3]);
   await using peers = await startWith([
-    ["log", { ...makeEvent("first"), json }],
+    ["log", makeEvent("first", { json })],
     ["log", { ...makeEvent("second"), defect: { reason: "Not a Struct", raw } }],
   ]);
   const first = await run(peers, "show", "first");
@@ -146,7 +146,7 @@ Deno.test("state quarantine replay sends entries in order to where start sends t
   await using peers = await startWith([
     ["log", makeEvent("e0", { bytes: 900 })],
     [`session/${SESSION}`, makeEvent("e1", { bytes: 900 })],
-    ["log", { ...makeEvent("e2"), json }],
+    ["log", makeEvent("e2", { json })],
     ["chunk/2026-01-01/x", makeEvent("e3")],
     ["log", { ...makeEvent("e4"), defect: { reason: "Not a Struct", raw } }],
     ["elsewhere", makeEvent("e5")],

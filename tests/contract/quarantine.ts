@@ -3,7 +3,7 @@
  * and over a KV Connect server.
  */
 import assert from "node:assert/strict";
-import type { AuditEvent } from "../../src/core/event.ts";
+import { type AuditEvent, jsonOf } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { Quarantine } from "../../src/pipeline/ports.ts";
 import type { QuarantineEntries } from "../../src/state/quarantine_entries.ts";
@@ -34,10 +34,7 @@ async function readIds({ entries }: QuarantineSubject): Promise<string[]> {
 /** An event with so many bytes of payload. */
 function makeLarge(id: string, bytes: number): AuditEvent {
   const filler = "ü".repeat(Math.ceil(bytes / 2));
-  return {
-    ...makeEvent(id),
-    json: new TextEncoder().encode(`{"id":"${id}","filler":"${filler}"}`),
-  };
+  return makeEvent(id, { json: `{"id":"${id}","filler":"${filler}"}` });
 }
 
 /** Registers the suite for one kind of quarantine; `register` where it needs a peer. */
@@ -61,7 +58,7 @@ export function testQuarantineContract(
   test("gives back what was put, in that order, and its payload as the bytes that it was", async (subject) => {
     const quarantine = subject.open(PLENTY);
     const json = new TextEncoder().encode('{"b":1e2,"a":"ü \\u0000"}');
-    await quarantine.put(reject({ ...makeEvent("first"), json }, 'said "no"\n'));
+    await quarantine.put(reject(makeEvent("first", { json }), 'said "no"\n'));
     for (let i = 0; i < 40; i++) await quarantine.put(reject(makeEvent(`e${i}`)));
     const ids = ["first", ...Array.from({ length: 40 }, (_, i) => `e${i}`)];
     assert.deepEqual(await readIds(subject), ids);
@@ -74,7 +71,7 @@ export function testQuarantineContract(
 
   test("keeps the bytes of an event that has no JSON", async (subject) => {
     const raw = Uint8Array.from({ length: 256 }, (_, i) => i);
-    const event = { ...makeEvent("id"), json: new Uint8Array(), defect: { reason: "broken", raw } };
+    const event = { ...makeEvent("id", { json: "" }), defect: { reason: "broken", raw } };
     await subject.open(PLENTY).put(reject(event));
     const [entry] = await Array.fromAsync(subject.entries.read());
     const { raw: text } = JSON.parse(new TextDecoder().decode(entry!.line));
@@ -91,7 +88,7 @@ export function testQuarantineContract(
       assert.deepEqual(await readIds(subject), ["before", "large", "after"]);
       const entry = (await Array.fromAsync(subject.entries.read()))[1]!;
       assert.ok("json" in entry.content);
-      assert.deepEqual(entry.content.json, large.json);
+      assert.deepEqual(entry.content.json, jsonOf(large));
       assert.ok((await subject.entries.measure()).bytes > bytes);
       await subject.entries.takeOut((entry) => idOf(entry) === "large");
       assert.deepEqual(await readIds(subject), ["before", "after"]);

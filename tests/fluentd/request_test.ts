@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
+import { fromJson, toBinary } from "@bufbuild/protobuf";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import type { AuditEvent } from "../../src/core/event.ts";
+import { type AuditEvent, jsonOf } from "../../src/core/event.ts";
 import { RequestBody } from "../../src/fluentd/request.ts";
+import { StructJsonWriter } from "../../src/teleport/struct_json.ts";
 import { makeEvent, makeEvents } from "../support/pipeline_ports.ts";
 
 function build(events: readonly AuditEvent[]): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(new RequestBody().build(events));
 }
 
-function withPayload(text: string): AuditEvent {
-  return { ...makeEvent("id"), json: new TextEncoder().encode(text) };
+function withPayload(json: string): AuditEvent {
+  return makeEvent("id", { json });
+}
+
+function structOf(text: string): Uint8Array {
+  return toBinary(StructSchema, fromJson(StructSchema, { text }));
 }
 
 Deno.test("RequestBody.build() makes an empty array of no events, which is a probe", () => {
@@ -36,6 +43,19 @@ Deno.test("RequestBody.build() takes many events of any size", () => {
   ));
 });
 
+Deno.test("RequestBody.build() puts a comma between events that share memory, whichever of them are sent", () => {
+  const text = fc.integer({ min: 0, max: 100_000 }).map((length) => "x".repeat(length));
+  const sent = fc.array(fc.tuple(fc.oneof(fc.string(), text), fc.boolean()), { maxLength: 12 });
+  fc.assert(fc.property(sent, (sent) => {
+    const writer = new StructJsonWriter();
+    const events = sent.map(([text]) => ({ ...makeEvent("id"), ...writer.write(structOf(text)) }));
+    const wanted = sent.flatMap(([, isWanted], index) => isWanted ? [index] : []);
+    const values = wanted.map((index) => ({ text: sent[index]![0] }));
+    const body = JSON.parse(build(wanted.map((index) => events[index]!)));
+    assert.deepEqual(body, values.length === 1 ? values[0] : values);
+  }));
+});
+
 Deno.test("RequestBody.build() leaves nothing of a longer body in the next one", () => {
   const body = new RequestBody();
   const decoder = new TextDecoder();
@@ -47,8 +67,8 @@ Deno.test("RequestBody.build() leaves nothing of a longer body in the next one",
     assert.equal(
       text,
       count === 1
-        ? decoder.decode(events[0]!.json)
-        : `[${events.map((e) => decoder.decode(e.json)).join(",")}]`,
+        ? decoder.decode(jsonOf(events[0]!))
+        : `[${events.map((e) => decoder.decode(jsonOf(e))).join(",")}]`,
     );
   }
 });

@@ -155,8 +155,7 @@ Deno.test("BatchDelivery.deliver() quarantines nothing in an outage of server er
 
 Deno.test("BatchDelivery.deliver() puts an event without a payload into quarantine and sends it nowhere", async () => {
   const broken: AuditEvent = {
-    ...makeEvent("broken"),
-    json: new Uint8Array(0),
+    ...makeEvent("broken", { json: "" }),
     defect: { reason: "Payload is not a well-formed Struct", raw: new Uint8Array([1]) },
   };
   const { sink, quarantine } = await deliver(
@@ -229,7 +228,7 @@ Deno.test("BatchDelivery.deliver() waits out what has nothing to do with a suspe
 
 function makeDefect(id: string): AuditEvent {
   const defect = { reason: "Not a Struct", raw: new Uint8Array([1]) };
-  return { ...makeEvent(id), json: new Uint8Array(0), defect };
+  return { ...makeEvent(id, { json: "" }), defect };
 }
 
 for (

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AuditEvent } from "../../src/core/event.ts";
+import { type AuditEvent, inOwnMemory } from "../../src/core/event.ts";
 import { decodeSessionPosition } from "../../src/core/session_position.ts";
 import { findOpenedSessions } from "../../src/pipeline/open_sessions.ts";
 
@@ -8,7 +8,13 @@ const UPLOAD_MS = Date.UTC(2026, 0, 1);
 
 function upload(fields: unknown, overrides: Partial<AuditEvent> = {}): AuditEvent {
   const json = new TextEncoder().encode(JSON.stringify(fields));
-  return { type: "session.upload", id: "e1", timeMs: UPLOAD_MS, json, ...overrides };
+  return {
+    type: "session.upload",
+    id: "e1",
+    timeMs: UPLOAD_MS,
+    ...inOwnMemory(json),
+    ...overrides,
+  };
 }
 
 /** What is opened, and the `sid` of each upload that names no session. */
@@ -49,7 +55,7 @@ Deno.test("findOpenedSessions() opens a stream for each upload, in their order",
 
 Deno.test("findOpenedSessions() passes over an upload whose payload is broken: it is quarantined", () => {
   const defect = { reason: "broken", raw: new Uint8Array([1]) };
-  const { opened, invalid } = find(upload({}, { json: new Uint8Array(0), defect }));
+  const { opened, invalid } = find(upload({}, { ...inOwnMemory(new Uint8Array(0)), defect }));
   assert.deepEqual([opened, invalid], [[], []]);
 });
 

@@ -46,7 +46,7 @@ Deno.test("QuarantineFile.put() writes when, why, which event, and the event as 
   const quarantine = openQuarantine(folder);
   const json = new TextEncoder().encode('{"b":1e2,"a":"ü \\u0000"}');
   await quarantine.put(
-    reject({ ...makeEvent("id-1", { type: "user.login" }), json }, 'said "no"\n'),
+    reject(makeEvent("id-1", { type: "user.login", json }), 'said "no"\n'),
   );
   assert.deepEqual(await readLines(quarantine), [
     '{"quarantinedAt":"2026-01-02T03:04:05.000Z","stream":"log","reason":"said \\"no\\"\\n",' +
@@ -59,8 +59,9 @@ Deno.test("QuarantineFile.put() keeps the bytes of an event that cannot be made 
   await using folder = await temporaryFolder();
   const quarantine = openQuarantine(folder);
   const raw = Uint8Array.from({ length: 256 }, (_, i) => i);
-  const json = new Uint8Array(0);
-  await quarantine.put(reject({ ...makeEvent("id"), json, defect: { reason: "broken", raw } }));
+  await quarantine.put(
+    reject({ ...makeEvent("id", { json: "" }), defect: { reason: "broken", raw } }),
+  );
   const [line] = await readLines(quarantine);
   const { raw: text, event } = JSON.parse(line!);
   assert.deepEqual(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), raw);

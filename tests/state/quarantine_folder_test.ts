@@ -101,7 +101,7 @@ Deno.test("QuarantineEntry gives the event as the bytes that formatQuarantineLin
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "binary" }), fc.json(), async (text, json) => {
       const payload = new TextEncoder().encode(`{"event":"}",${JSON.stringify(text)}: ${json} }`);
-      const event = { ...makeEvent(text, { type: ',"event":{}' }), json: payload };
+      const event = makeEvent(text, { type: ',"event":{}', json: payload });
       const reason = `,"event":{"a":1} ${text}`;
       await Deno.writeFile(path, formatQuarantineLine({ streamId: "log", event, reason }, 0));
       const [entry] = await Array.fromAsync(new QuarantineFolder(folder.path).read());

@@ -1,6 +1,6 @@
 /** The ports of the pipeline as tests need them: scripted where a peer decides, recording elsewhere. */
 import type { Delivery } from "../../src/core/delivery.ts";
-import type { AuditEvent } from "../../src/core/event.ts";
+import { type AuditEvent, inOwnMemory, jsonOf } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
 import type { Position } from "../../src/core/position.ts";
 import type {
@@ -19,12 +19,18 @@ import type {
   StreamPosition,
 } from "../../src/pipeline/ports.ts";
 
-/** An event whose payload is its id and, where wanted, some padding. */
-export function makeEvent(id: string, options: { type?: string; bytes?: number } = {}): AuditEvent {
-  const json = new TextEncoder().encode(
-    JSON.stringify({ id, pad: "x".repeat(options.bytes ?? 0) }),
-  );
-  return { id, type: options.type ?? "test", timeMs: 1_767_225_600_000, json };
+/** An event whose payload is `json`, or its id and, where wanted, some padding. */
+export function makeEvent(
+  id: string,
+  options: { type?: string; bytes?: number; json?: string | Uint8Array } = {},
+): AuditEvent {
+  const {
+    bytes = 0,
+    json = JSON.stringify({ id, pad: "x".repeat(bytes) }),
+    type = "test",
+  } = options;
+  const payload = typeof json === "string" ? new TextEncoder().encode(json) : json;
+  return { id, type, timeMs: 1_767_225_600_000, ...inOwnMemory(payload) };
 }
 
 /** Events `e0`, `e1`, … */
@@ -66,7 +72,7 @@ export class CountingStream implements EventStream {
       if (failure !== -1) throw failAt.splice(failure, 1)[0]!.fault;
       const events = makeEvents(Math.min(pageSize, count - at), at);
       const page = makePage(events, at, at + events.length < count);
-      yield { ...page, release: () => events.forEach(({ json }) => json.fill(0)) };
+      yield { ...page, release: () => events.forEach((event) => jsonOf(event).fill(0)) };
       at += events.length;
     }
   }
@@ -74,7 +80,7 @@ export class CountingStream implements EventStream {
 
 /** Fails when the memory of an event was given back before its time. */
 function requirePayloads(events: readonly AuditEvent[]): void {
-  const empty = events.find(({ defect, json }) => defect === undefined && json[0] !== 0x7b);
+  const empty = events.find((event) => event.defect === undefined && jsonOf(event)[0] !== 0x7b);
   if (empty !== undefined) throw new Error(`Event '${empty.id}' has lost its payload`);
 }
 

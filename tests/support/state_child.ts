@@ -8,6 +8,7 @@
  *   lock FOLDER    takes the lock, says so and holds it
  */
 import { systemClock } from "../../src/core/clock.ts";
+import { inOwnMemory } from "../../src/core/event.ts";
 import { Fault } from "../../src/core/fault.ts";
 import { KvPositionStore } from "../../src/state/kv_position_store.ts";
 import { QuarantineFile } from "../../src/state/quarantine_file.ts";
@@ -55,7 +56,7 @@ switch (command) {
     await countUp((at) =>
       quarantine.put({
         streamId: "log",
-        event: { id: String(at), type: "test", timeMs: 0, json },
+        event: { id: String(at), type: "test", timeMs: 0, ...inOwnMemory(json) },
         reason: "test",
       })
     );
