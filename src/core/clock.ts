@@ -1,3 +1,6 @@
+/** One of Node's globals, which the runtime gives to all by `node-globals` of deno.json. */
+declare function setImmediate(callback: () => void): unknown;
+
 /** Time as the program sees it; tests put their own in its place. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch. It may jump. */
@@ -27,3 +30,8 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Resolves in the next turn of the event loop, after what waits in this one. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

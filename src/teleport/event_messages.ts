@@ -81,11 +81,12 @@ class PlainEvent implements EventMessage {
   type = "";
   id = "";
   index = 0;
-  seconds: number | undefined;
+  seconds: number | undefined = undefined;
   nanos = 0;
+  /** Where the Struct lies in the message. */
+  from = 0;
+  to = 0;
   readonly #message: Uint8Array;
-  #from = 0;
-  #to = 0;
 
   constructor(message: Uint8Array) {
     this.#message = message;
@@ -97,12 +98,7 @@ class PlainEvent implements EventMessage {
   }
 
   get unstructured(): Uint8Array {
-    return this.#message.subarray(this.#from, this.#to);
-  }
-
-  setUnstructured(from: number, to: number): void {
-    this.#from = from;
-    this.#to = to;
+    return this.#message.subarray(this.from, this.to);
   }
 }
 
@@ -161,7 +157,8 @@ class PlainReader {
           break;
         case 0x2a: {
           const to = this.#lengthEnd(end);
-          event.setUnstructured(this.#at, to);
+          event.from = this.#at;
+          event.to = to;
           this.#at = to;
           break;
         }

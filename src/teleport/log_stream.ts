@@ -19,6 +19,8 @@ import {
 import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
 import { LogStall, type LogStallOptions } from "./log_stall.ts";
 import { PageMemory } from "./page_memory.ts";
+import { PageSize } from "./page_size.ts";
+import { type AskedPage, PagesAhead } from "./pages_ahead.ts";
 import { ServerPresent } from "./server_present.ts";
 
 /** How the audit log is read. */
@@ -69,8 +71,6 @@ type LogPage = Page & { readonly after: LogPosition };
  * holds them back.
  */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 60 * 1000;
-const SMALLEST_PAGE = 20;
-const LARGEST_PAGE = 500;
 /** Positions are seconds, so that no window can be smaller. */
 const SMALLEST_WINDOW_MS = 1000;
 /** Newer ones than this, and than `lookback`, show the server's present well enough. */
@@ -93,8 +93,8 @@ export class LogStream implements EventStream {
   readonly #options: LogStreamOptions;
   readonly #memory = new PageMemory();
   readonly #stall: LogStall;
-  #pageSize: number;
-  /** When the server was asked last, on the wall clock. */
+  readonly #pageSize: PageSize;
+  /** When the server was asked for the page that is looked at, on the wall clock. */
   #askedAtMs = 0;
   /** When the newest event is looked at next, on the monotonic clock. */
   #lookMs = 0;
@@ -109,7 +109,7 @@ export class LogStream implements EventStream {
     this.#options = options;
     this.#stall = new LogStall(options);
     this.#present = new ServerPresent(options.clock);
-    this.#pageSize = options.pageSize ?? SMALLEST_PAGE;
+    this.#pageSize = new PageSize(options.pageSize);
   }
 
   /** @throws {Fault} when the server cannot be asked or answers nonsense. */
@@ -180,23 +180,24 @@ export class LogStream implements EventStream {
     const isDone = createDoneCheck(start);
     const isMetAgain = createDoneCheck(start);
     const circle = new CircleCheck();
-    const { startMs, endMs, isPast } = window;
     let position = start;
     let cursor = "";
     let count = 0;
     let isEmpty = true;
     let isCircle = false;
+    const pages = new PagesAhead((cursor) => this.#askForPage(window, cursor, signal));
     do {
-      const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
-      const answer = await this.#query({ ...query, order: "oldest-first" }, signal);
+      const { askedAtMs, page: answer } = await pages.take(cursor);
+      this.#askedAtMs = askedAtMs;
       const given = toAuditEvents(answer, this.#memory.writer);
       this.#noteTimes(given);
-      const events = cursor !== "" && isRepeated(given, position)
+      const isFirst = cursor === "";
+      const events = !isFirst && isRepeated(given, position)
         ? []
         : given.filter((event) => !isDone(event));
       cursor = answer.lastKey;
-      if (query.cursor === "" && cursor !== "") await this.#findPresent(window, signal);
-      const page = this.#toPage(events, position, window, isPast || cursor !== "");
+      if (isFirst && cursor !== "") await this.#findPresent(window, signal);
+      const page = this.#toPage(events, position, window, window.isPast || cursor !== "");
       yield page;
       position = page.after;
       count += events.length;
@@ -205,9 +206,20 @@ export class LogStream implements EventStream {
       const metCount = given.filter(isMetAgain).length;
       isCircle = circle.isCircle(cursor, metCount > 0 || events.length > 0);
       this.#stall.noteEvents(events);
-      this.#pageSize = this.#nextPageSize(cursor === "", isPast);
     } while (cursor !== "" && !isCircle);
     return { position, count, isEmpty, isCircle };
+  }
+
+  async #askForPage(
+    { endMs, isPast, startMs }: Window,
+    cursor: string,
+    signal: AbortSignal,
+  ): Promise<AskedPage> {
+    const askedAtMs = this.#options.clock.nowMs();
+    const query = { startMs, endMs, cursor, limit: this.#pageSize.events } as const;
+    const page = await this.#query({ ...query, order: "oldest-first" }, signal);
+    this.#pageSize.note({ isLast: page.lastKey === "", isPast });
+    return { page, askedAtMs };
   }
 
   /** Whether to look at the newest event: after each past window, and now and then while none comes. */
@@ -296,8 +308,9 @@ export class LogStream implements EventStream {
     // What came before lies on the other side of what is passed over now.
     this.#lastGivenMs = undefined;
     let cursor = "";
+    this.#askedAtMs = this.#options.clock.nowMs();
     do {
-      const query = { startMs, endMs, cursor, limit: this.#pageSize } as const;
+      const query = { startMs, endMs, cursor, limit: this.#pageSize.events } as const;
       const answer = await this.#query({ ...query, order: "newest-first" }, signal);
       const given = toAuditEvents(answer, this.#memory.writer);
       const countBefore = events.size;
@@ -313,8 +326,7 @@ export class LogStream implements EventStream {
   }
 
   async #query(query: LogQuery, signal: AbortSignal): Promise<EventPage> {
-    const { auditLog, clock, types } = this.#options;
-    this.#askedAtMs = clock.nowMs();
+    const { auditLog, types } = this.#options;
     return await queryLog(auditLog, { ...query, types }, { purpose: "read the audit log", signal });
   }
 
@@ -369,12 +381,6 @@ export class LogStream implements EventStream {
     const { ms } = this.#present;
     if (isPast || ms === -Infinity) return range;
     return { ...range, limitMs: Math.min(range.limitMs, ms - this.#options.lookbackMs) };
-  }
-
-  #nextPageSize(isLast: boolean, isPast: boolean): number {
-    if (this.#options.pageSize !== undefined) return this.#options.pageSize;
-    if (!isLast) return Math.min(this.#pageSize * 2, LARGEST_PAGE);
-    return isPast ? this.#pageSize : SMALLEST_PAGE;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../src/core/clock.ts";
+import { nextTurn, systemClock } from "../../src/core/clock.ts";
 
 Deno.test("systemClock.sleep() ends after its time and not before", async () => {
   const startMs = systemClock.monotonicMs();
@@ -45,4 +45,14 @@ Deno.test("systemClock.nowMs() is the wall clock, and monotonicMs() never goes b
     assert.ok(next >= last);
     last = next;
   }
+});
+
+Deno.test("nextTurn() comes after everything that waits in this turn", async () => {
+  let steps = 0;
+  const waiting = (async () => {
+    for (; steps < 100; steps++) await Promise.resolve();
+  })();
+  await nextTurn();
+  assert.equal(steps, 100);
+  await waiting;
 });
