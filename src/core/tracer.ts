@@ -6,7 +6,8 @@ export interface Span {
   set(attributes: SpanAttributes): void;
   /** Marks the work as failed, by one word of our own. */
   fail(how: string): void;
-  end(): void;
+  /** @param endMs when the work ended, on the wall clock. @default {now} */
+  end(endMs?: number): void;
   /** Does work in the name of the span: spans that begin within, also later, are its children. */
   within<T>(work: () => T): T;
 }

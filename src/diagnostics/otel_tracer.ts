@@ -39,8 +39,8 @@ class OtelSpanHandle implements Span {
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message: how });
   }
 
-  end(): void {
-    this.#span.end();
+  end(endMs?: number): void {
+    this.#span.end(endMs);
   }
 
   within<T>(work: () => T): T {

@@ -1,7 +1,7 @@
 /**
  * The bytes that all streams of a run together may hold between their source and the receiver. It is
  * asked before more is read, never before a stream's only page: so each stream always moves, and what
- * is held is at most the budget and one page of each stream.
+ * is held is at most the budget and, of each stream, one page and what is being read.
  */
 export class ByteBudget {
   readonly #maxBytes: number;

@@ -17,8 +17,10 @@ export interface Page {
   release?(): void;
   /** More is known to follow at once: the stream is catching up, not waiting for news. */
   readonly backlog: boolean;
-  /** When it was asked for, on the wall clock; when the page before was done where that is the same. */
+  /** When it was asked for, on the wall clock. @default {when the page before was done} */
   readonly askedAtMs?: number;
+  /** When it came, on the wall clock. @default {when it is given} */
+  readonly cameAtMs?: number;
 }
 
 /**

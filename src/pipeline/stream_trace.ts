@@ -24,7 +24,7 @@ export class StreamTrace {
     const { backlog, events } = page;
     const attributes = { stream: this.#stream, events: events.length, backlog };
     const span = this.#tracer.start("page", { attributes, startMs: page.askedAtMs ?? startMs });
-    span.end();
+    span.end(page.cameAtMs);
     this.#pages.set(page, span);
   }
 

@@ -20,7 +20,7 @@ import { type LogQuery, type PagedAuditLog, queryLog } from "./log_query.ts";
 import { LogStall, type LogStallOptions } from "./log_stall.ts";
 import { PageMemory } from "./page_memory.ts";
 import { PageSize } from "./page_size.ts";
-import { type AskedPage, PagesAhead } from "./pages_ahead.ts";
+import { PagesAhead } from "./pages_ahead.ts";
 import { ServerPresent } from "./server_present.ts";
 
 /** How the audit log is read. */
@@ -94,8 +94,6 @@ export class LogStream implements EventStream {
   readonly #memory = new PageMemory();
   readonly #stall: LogStall;
   readonly #pageSize: PageSize;
-  /** When the server was asked for the page that is looked at, on the wall clock. */
-  #askedAtMs = 0;
   /** When the newest event is looked at next, on the monotonic clock. */
   #lookMs = 0;
   /**
@@ -141,7 +139,8 @@ export class LogStream implements EventStream {
         if (window.isPast) position = afterWindow(position, look.reachedMs);
         stall.noteReached(position.fromMs, window.isPast);
         // A server may go round in circles where there is no more: that is the end as well.
-        if (read.isCircle && !window.isPast) yield this.#toPage([], position, window, false);
+        const isEnd = read.isCircle && !window.isPast;
+        if (isEnd) yield this.#toPage([], position, window, { backlog: false });
       }
       if (window.isPast) {
         yield this.#toPage([], position, window);
@@ -185,10 +184,10 @@ export class LogStream implements EventStream {
     let count = 0;
     let isEmpty = true;
     let isCircle = false;
-    const pages = new PagesAhead((cursor) => this.#askForPage(window, cursor, signal));
+    const ask = this.#askForPage.bind(this, window);
+    using pages = new PagesAhead({ ask, clock: this.#options.clock, signal });
     do {
-      const { askedAtMs, page: answer } = await pages.take(cursor);
-      this.#askedAtMs = askedAtMs;
+      const { page: answer, ...asked } = await pages.take(cursor);
       const given = toAuditEvents(answer, this.#memory.writer);
       this.#noteTimes(given);
       const isFirst = cursor === "";
@@ -197,7 +196,8 @@ export class LogStream implements EventStream {
         : given.filter((event) => !isDone(event));
       cursor = answer.lastKey;
       if (isFirst && cursor !== "") await this.#findPresent(window, signal);
-      const page = this.#toPage(events, position, window, window.isPast || cursor !== "");
+      const backlog = window.isPast || cursor !== "";
+      const page = this.#toPage(events, position, window, { backlog, ...asked });
       yield page;
       position = page.after;
       count += events.length;
@@ -214,12 +214,11 @@ export class LogStream implements EventStream {
     { endMs, isPast, startMs }: Window,
     cursor: string,
     signal: AbortSignal,
-  ): Promise<AskedPage> {
-    const askedAtMs = this.#options.clock.nowMs();
+  ): Promise<EventPage> {
     const query = { startMs, endMs, cursor, limit: this.#pageSize.events } as const;
     const page = await this.#query({ ...query, order: "oldest-first" }, signal);
     this.#pageSize.note({ isLast: page.lastKey === "", isPast });
-    return { page, askedAtMs };
+    return page;
   }
 
   /** Whether to look at the newest event: after each past window, and now and then while none comes. */
@@ -307,8 +306,8 @@ export class LogStream implements EventStream {
     const events = new Map<string, AuditEvent>();
     // What came before lies on the other side of what is passed over now.
     this.#lastGivenMs = undefined;
+    const askedAtMs = this.#options.clock.nowMs();
     let cursor = "";
-    this.#askedAtMs = this.#options.clock.nowMs();
     do {
       const query = { startMs, endMs, cursor, limit: this.#pageSize.events } as const;
       const answer = await this.#query({ ...query, order: "newest-first" }, signal);
@@ -320,7 +319,8 @@ export class LogStream implements EventStream {
       this.#lastGivenMs ??= given[0]?.timeMs;
       cursor = circle.isCircle(answer.lastKey, isFurther) ? "" : answer.lastKey;
     } while (cursor !== "" && events.size < MAX_TURNED);
-    const page = this.#toPage([...events.values()].reverse(), position, window);
+    const times = { askedAtMs, cameAtMs: this.#options.clock.nowMs() };
+    const page = this.#toPage([...events.values()].reverse(), position, window, times);
     const after = afterWindow(page.after, endMs);
     return { ...page, after, position: encodeLogPosition(after) };
   }
@@ -334,15 +334,15 @@ export class LogStream implements EventStream {
     events: readonly AuditEvent[],
     base: LogPosition,
     window: Window,
-    backlog = true,
+    about: Pick<Page, "askedAtMs" | "cameAtMs"> & { readonly backlog?: boolean } = {},
   ): LogPage {
     const range = this.#limitRange(window);
     const after = afterEvents(base, events, range);
     return {
+      backlog: true,
+      ...about,
       events,
       after,
-      backlog,
-      askedAtMs: this.#askedAtMs,
       get position() {
         return encodeLogPosition(after);
       },

@@ -43,7 +43,8 @@ for (let c = 0x20; c < 0x80; c++) PLAIN[c] = ESCAPES[c] === 0 ? 1 : 0;
 
 /**
  * Writes Structs as JSON into pieces of memory that it hands out bit by bit: what `write` returns is
- * never written again.
+ * never written again. Of two that lie in one piece, one behind the other, a comma stands between them,
+ * so that a request takes them in one copy.
  */
 export class StructJsonWriter {
   #in: Uint8Array = new Uint8Array(0);

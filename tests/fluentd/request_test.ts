@@ -7,6 +7,8 @@ import { RequestBody } from "../../src/fluentd/request.ts";
 import { StructJsonWriter } from "../../src/teleport/struct_json.ts";
 import { makeEvent, makeEvents } from "../support/pipeline_ports.ts";
 
+const PIECE_BYTES = 256 * 1024;
+
 function build(events: readonly AuditEvent[]): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(new RequestBody().build(events));
 }
@@ -54,6 +56,39 @@ Deno.test("RequestBody.build() puts a comma between events that share memory, wh
     const body = JSON.parse(build(wanted.map((index) => events[index]!)));
     assert.deepEqual(body, values.length === 1 ? values[0] : values);
   }));
+});
+
+// In memory of 256 KiB, what stands around the text takes eleven bytes, and a comma follows.
+for (
+  const [what, length] of [
+    ["whose comma takes the last byte of a piece of memory", PIECE_BYTES - 12],
+    ["that ends with a piece of memory", PIECE_BYTES - 11],
+    ["that a piece of memory has no room for", PIECE_BYTES - 10],
+  ] as const
+) {
+  Deno.test(`RequestBody.build() joins what comes before and after an event ${what}`, () => {
+    const before = "before";
+    const text = "x".repeat(length - JSON.stringify({ text: before }).length - 1);
+    const texts = [before, text, "behind", "the end"];
+    const writer = new StructJsonWriter();
+    const events = texts.map((text) => ({ ...makeEvent("id"), ...writer.write(structOf(text)) }));
+    const [, { to }, next] = events as [AuditEvent, AuditEvent, AuditEvent];
+    // The sizes are those of the title.
+    if (length === PIECE_BYTES - 12) assert.equal(to, PIECE_BYTES - 1);
+    if (length === PIECE_BYTES - 11) assert.equal(to, PIECE_BYTES);
+    if (length === PIECE_BYTES - 10) assert.ok(next.from > 0 && to < PIECE_BYTES);
+    else assert.equal(next.from, 0);
+    assert.deepEqual(JSON.parse(build(events)), texts.map((text) => ({ text })));
+  });
+}
+
+Deno.test("RequestBody.build() joins what comes before and after a payload that could not be written", () => {
+  const writer = new StructJsonWriter();
+  const good = ["first", "second"].map((text) => {
+    assert.throws(() => writer.write(structOf("broken").subarray(0, -1)));
+    return { ...makeEvent("id"), ...writer.write(structOf(text)) };
+  });
+  assert.deepEqual(JSON.parse(build(good)), [{ text: "first" }, { text: "second" }]);
 });
 
 Deno.test("RequestBody.build() leaves nothing of a longer body in the next one", () => {

@@ -44,6 +44,7 @@ Deno.test("OTEL_DENO=true exports page, batch, post and commit as one trace, wit
 
   const pages = named("page").filter(({ attributes }) => attributes["stream"] === "log");
   assert.ok(pages.every(({ parentSpanId }) => parentSpanId === ""));
+  assert.ok(pages.every(({ durationMs }) => durationMs >= 0 && durationMs < 3_600_000));
   assert.equal(sum(pages, "events"), 50);
   const batches = named("batch").filter(({ attributes }) => attributes["events"] !== 0);
   assert.equal(sum(batches, "events"), 50);

@@ -13,8 +13,12 @@ import { type AuditLog, InvalidQueryError, type PageQuery } from "./audit_log.ts
 export class LogClient {
   /** Everything that was asked, in order. */
   readonly queries: PageQuery[] = [];
-  /** Thrown in place of the next answers, in order. */
-  readonly failures: ConnectError[] = [];
+  /** Of each query. */
+  readonly signals: (AbortSignal | undefined)[] = [];
+  /** Thrown in place of the next answers, in order; where one is undefined, the answer is given. */
+  readonly failures: (ConnectError | undefined)[] = [];
+  /** How many queries are answered; to further ones no answer comes until they are aborted. */
+  answers = Infinity;
   readonly #log: AuditLog;
 
   constructor(log: AuditLog) {
@@ -35,6 +39,8 @@ export class LogClient {
       order: request.order ?? 0,
     };
     this.queries.push(query);
+    this.signals.push(options?.signal);
+    if (this.queries.length > this.answers) return untilAborted(options!.signal!);
     const failure = this.failures.shift();
     if (failure !== undefined) return Promise.reject(failure);
     try {
@@ -54,6 +60,10 @@ export class LogClient {
       return Promise.reject(new ConnectError(error.message, Code.InvalidArgument));
     }
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 function toMs(time: { seconds?: bigint; nanos?: number } | undefined): number {

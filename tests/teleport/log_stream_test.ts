@@ -71,6 +71,58 @@ Deno.test("LogStream.read() asks for as many events as it was told to", async ()
   assert.ok(client.queries.every((query) => query.limit === 33 || query.limit === 1));
 });
 
+/** A log of three pages of ten, of which the first two are read. */
+async function readTwoPages(prepare: (client: LogClient) => void = () => {}) {
+  const log = new AuditLog();
+  log.append(buildEvents({ count: 30, spanMs: HOUR_MS }));
+  const { stream, client } = openStream(log, { pageSize: 10 });
+  prepare(client);
+  const stop = new AbortController();
+  const pages = stream.read(START, stop.signal);
+  const askedKeys = () => client.queries.map(({ startKey }) => startKey);
+  await pages.next();
+  assert.deepEqual(askedKeys(), [""], "asked for the second page before anybody wanted it");
+  await pages.next();
+  const [, second, third, ...others] = askedKeys();
+  assert.ok(second !== "" && third !== undefined && third !== second && others.length === 0);
+  return { client, stop, pages, third };
+}
+
+Deno.test("LogStream.read() has asked for the third page when it gives the second one", async () => {
+  const { client, pages } = await readTwoPages();
+  const { value } = await pages.next();
+  assert.equal(value!.events.length, 10);
+  assert.equal(client.queries.length, 3);
+});
+
+Deno.test("LogStream.read() takes back the call for the next page when it is stopped or left", async () => {
+  const stopped = await readTwoPages((client) => client.answers = 2);
+  const next = stopped.pages.next();
+  stopped.stop.abort("stopped");
+  await assert.rejects(next, (reason) => reason === "stopped");
+  const left = await readTwoPages((client) => client.answers = 2);
+  await left.pages.return(undefined);
+  for (const { client } of [stopped, left]) {
+    assert.equal(client.queries.length, 3);
+    assert.ok(client.signals[2]!.aborted);
+  }
+});
+
+Deno.test("LogStream.read() asks again for a page that failed while the one before was handled", async () => {
+  const failure = new ConnectError("reset", Code.Unavailable);
+  const once = await readTwoPages(({ failures }) => failures.push(undefined, undefined, failure));
+  const { value } = await once.pages.next();
+  assert.equal(value!.events.length, 10);
+  assert.equal(once.client.queries.at(-1)!.startKey, once.third);
+  const twice = await readTwoPages(({ failures }) =>
+    failures.push(undefined, undefined, failure, failure)
+  );
+  await assert.rejects(
+    twice.pages.next(),
+    (error) => error instanceof Fault && error.kind === "unavailable",
+  );
+});
+
 Deno.test("LogStream.read() never carries a cursor into another window", async () => {
   const log = new AuditLog({ staleCursor: "error" });
   log.append(buildEvents({ count: 500, spanMs: 4 * DAY_MS }));
