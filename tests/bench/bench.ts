@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-console -- this is the terminal's
 /** `scripts/bench`: measures the program and its parts against ceilings of the same run. */
+import { formatError } from "../../src/core/fault.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { type LiveDelays, measureLive } from "./live.ts";
 import { type Aging, measureAging } from "./aging.ts";
@@ -32,7 +33,7 @@ what the rows mean. AUTHPEER names the auth server; Fluentd comes from scripts/s
   --json FILE      write the figures to this file as well
   --gate           fail when an event has become dearer than tests/bench/baseline.json says
 
-Exits with 2 when the command line is wrong or AUTHPEER names nothing.`;
+Exits with 2 when the command line is wrong, or a peer is missing, or FILE cannot be written.`;
 
 const PAGE_SIZES = { "20": 20, "500": 500, adaptive: undefined } as const;
 
@@ -76,6 +77,8 @@ async function measureMode(
     const name = mode === "paged" ? `paged ${size}` : mode;
     const part = (what: Part["part"]) => partOf(source, receiver, { part: what, mode, pageSize });
     const ceiling = `${name}: receive only`;
+    // authpeer makes a recording when it is read for the first time.
+    if (mode === "sessions") await measurePart(part("receiveOnly"));
     await bench.row(ceiling, () => measurePart(part("receiveOnly")));
     await bench.row(`${name}: + transcode`, () => measurePart(part("transcode")), ceiling);
     await bench.row(`${name}: + post`, () => measurePart(part("post")), ceiling);
@@ -147,11 +150,26 @@ function readOptions(): BenchOptions {
       console.log(USAGE);
       Deno.exit(0);
     }
-    if (Deno.env.get("AUTHPEER") !== undefined) return options;
-    return refuse("AUTHPEER must name the auth server for tests (CONTRIBUTING.md)");
+    if (Deno.env.get("AUTHPEER") === undefined) {
+      return refuse("AUTHPEER must name the auth server for tests (CONTRIBUTING.md)");
+    }
+    if (options.only === "fluentd" && Deno.env.get("FLUENTD_OLDEST") === undefined) {
+      return refuse("FLUENTD_OLDEST must name a Fluentd; scripts/setup-peers installs one");
+    }
+    if (options.json !== undefined) tryFile(options.json, refuse);
+    return options;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return refuse(`${error.message}; scripts/bench --help tells the options`);
+  }
+}
+
+/** What takes minutes to measure must not be lost for a file that cannot be written. */
+function tryFile(path: string, refuse: (message: string) => never): void {
+  try {
+    Deno.writeTextFileSync(path, "", { append: true });
+  } catch (error) {
+    refuse(`--json ${path} cannot be written: ${formatError(error)}`);
   }
 }
 
