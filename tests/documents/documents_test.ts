@@ -41,7 +41,8 @@ const OTHER_FLAGS: ReadonlySet<string> = new Set([
   "--cpu-prof-flamegraph",
   "--cpu-prof-md",
   "--max-semi-space-size",
-  "--max-old-space-size", // V8
+  "--max-old-space-size",
+  "--no-concurrent-sweeping", // V8
 ]);
 /** Lines of code blocks that call other programs. */
 const OTHER_PROGRAM =
