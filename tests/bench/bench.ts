@@ -28,7 +28,7 @@ Measures the program and its parts, and what its peers can do, in one run; docs/
 what the rows mean. AUTHPEER names the auth server; Fluentd comes from scripts/setup-peers.
 
   --only SUBJECT   one of paged, bulk, sessions, fluentd, live, start and aging (default: all of them),
-                   or of soak (ten million events, a quarter of an hour) and replicas
+                   or of soak (ten million events, some five minutes) and replicas
   --events N       events of each row (default: 200000)
   --json FILE      write the figures to this file as well
   --gate           fail when an event has become dearer than tests/bench/baseline.json says
