@@ -14,7 +14,7 @@ import type { Payload } from "../core/event.ts";
 /** Deepest nesting of objects and lists. Ruby's JSON reads 100 levels, one of them the batch's array. */
 const MAX_DEPTH = 98;
 /** Size of the pieces of memory into which events are written. */
-const CHUNK_BYTES = 256 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 /** The bytes are not a Struct that can be written as JSON. */
 export class StructError extends Error {
@@ -50,7 +50,7 @@ export class StructJsonWriter {
   #in: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(this.#in.buffer);
   #pos = 0;
-  #out: Uint8Array = new Uint8Array(CHUNK_BYTES);
+  #out: Uint8Array = new Uint8Array(PIECE_BYTES);
   #outView = new DataView(this.#out.buffer);
   #start = 0;
   #len = 0;
@@ -327,7 +327,7 @@ export class StructJsonWriter {
   #reserve(bytes: number): void {
     if (this.#len + bytes <= this.#out.length) return;
     const written = this.#len - this.#start;
-    const out = new Uint8Array(Math.max(CHUNK_BYTES, (written + bytes) * 2));
+    const out = new Uint8Array(Math.max(PIECE_BYTES, (written + bytes) * 2));
     out.set(this.#out.subarray(this.#start, this.#len));
     this.#onFull?.(this.#out);
     this.#out = out;

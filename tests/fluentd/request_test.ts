@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { fromJson, toBinary } from "@bufbuild/protobuf";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { type AuditEvent, jsonOf } from "../../src/core/event.ts";
 import { RequestBody } from "../../src/fluentd/request.ts";
 import { StructJsonWriter } from "../../src/teleport/struct_json.ts";
 import { makeEvent, makeEvents } from "../support/pipeline_ports.ts";
+import { encodeTextStruct } from "../support/text_struct.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
@@ -15,10 +14,6 @@ function build(events: readonly AuditEvent[]): string {
 
 function withPayload(json: string): AuditEvent {
   return makeEvent("id", { json });
-}
-
-function structOf(text: string): Uint8Array {
-  return toBinary(StructSchema, fromJson(StructSchema, { text }));
 }
 
 Deno.test("RequestBody.build() makes an empty array of no events, which is a probe", () => {
@@ -50,7 +45,10 @@ Deno.test("RequestBody.build() puts a comma between events that share memory, wh
   const sent = fc.array(fc.tuple(fc.oneof(fc.string(), text), fc.boolean()), { maxLength: 12 });
   fc.assert(fc.property(sent, (sent) => {
     const writer = new StructJsonWriter();
-    const events = sent.map(([text]) => ({ ...makeEvent("id"), ...writer.write(structOf(text)) }));
+    const events = sent.map(([text]) => ({
+      ...makeEvent("id"),
+      ...writer.write(encodeTextStruct(text)),
+    }));
     const wanted = sent.flatMap(([, isWanted], index) => isWanted ? [index] : []);
     const values = wanted.map((index) => ({ text: sent[index]![0] }));
     const body = JSON.parse(build(wanted.map((index) => events[index]!)));
@@ -71,7 +69,10 @@ for (
     const text = "x".repeat(length - JSON.stringify({ text: before }).length - 1);
     const texts = [before, text, "behind", "the end"];
     const writer = new StructJsonWriter();
-    const events = texts.map((text) => ({ ...makeEvent("id"), ...writer.write(structOf(text)) }));
+    const events = texts.map((text) => ({
+      ...makeEvent("id"),
+      ...writer.write(encodeTextStruct(text)),
+    }));
     const [, { to }, next] = events as [AuditEvent, AuditEvent, AuditEvent];
     // The sizes are those of the title.
     if (length === PIECE_BYTES - 12) assert.equal(to, PIECE_BYTES - 1);
@@ -85,8 +86,8 @@ for (
 Deno.test("RequestBody.build() joins what comes before and after a payload that could not be written", () => {
   const writer = new StructJsonWriter();
   const good = ["first", "second"].map((text) => {
-    assert.throws(() => writer.write(structOf("broken").subarray(0, -1)));
-    return { ...makeEvent("id"), ...writer.write(structOf(text)) };
+    assert.throws(() => writer.write(encodeTextStruct("broken").subarray(0, -1)));
+    return { ...makeEvent("id"), ...writer.write(encodeTextStruct(text)) };
   });
   assert.deepEqual(JSON.parse(build(good)), [{ text: "first" }, { text: "second" }]);
 });

@@ -2,12 +2,15 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type CallOptions, Code, ConnectError } from "@connectrpc/connect";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { untilAborted } from "../../src/core/until_aborted.ts";
 import {
   type EventsUnstructured,
   EventsUnstructuredSchema,
   type GetUnstructuredEventsRequestSchema,
 } from "../../src/teleport/gen/teleport/auditlog/v1/auditlog_pb.ts";
 import { type AuditLog, InvalidQueryError, type PageQuery } from "./audit_log.ts";
+
+const NEVER = new Promise<never>(() => {});
 
 /** Reads an audit log by the client's own interface, without a network: for tests of one stream. */
 export class LogClient {
@@ -40,7 +43,7 @@ export class LogClient {
     };
     this.queries.push(query);
     this.signals.push(options?.signal);
-    if (this.queries.length > this.answers) return untilAborted(options!.signal!);
+    if (this.queries.length > this.answers) return untilAborted(NEVER, options!.signal!);
     const failure = this.failures.shift();
     if (failure !== undefined) return Promise.reject(failure);
     try {
@@ -60,10 +63,6 @@ export class LogClient {
       return Promise.reject(new ConnectError(error.message, Code.InvalidArgument));
     }
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 function toMs(time: { seconds?: bigint; nanos?: number } | undefined): number {

@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { jsonOf, type Payload } from "../../src/core/event.ts";
 import { PageMemory } from "../../src/teleport/page_memory.ts";
+import { encodeTextStruct } from "../support/text_struct.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
-function structOf(text: string): Uint8Array {
-  return toBinary(
-    StructSchema,
-    create(StructSchema, { fields: { text: { kind: { case: "stringValue", value: text } } } }),
-  );
-}
-
 function write(memory: PageMemory, texts: readonly string[]) {
-  const payloads = texts.map((text) => memory.writer.write(structOf(text)));
+  const payloads = texts.map((text) => memory.writer.write(encodeTextStruct(text)));
   return { texts, payloads, release: memory.endPage() };
 }
 
